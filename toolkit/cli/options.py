@@ -1,0 +1,50 @@
+"""Options that several verbs share, so that they mean and are called the same everywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from toolkit.i18n import _
+from toolkit.workspace import Workspace, find
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def _find(_context: click.Context, _parameter: click.Parameter, value: Path | None) -> Workspace:
+    if value is not None and (value / "nomade.yml").is_file():
+        return Workspace(value.resolve())
+    return find((value or Path.cwd()).resolve())
+
+
+workspace = click.option(
+    "-w",
+    "--workspace",
+    type=click.Path(path_type=Path, file_okay=False),
+    envvar="NOMADE_WORKSPACE",
+    callback=_find,
+    help=_("Workspace folder (found by walking up to nomade.yml)."),
+)
+communes = click.option("-c", "--commune", "communes", multiple=True, help=_("Commune to work on (repeatable)."))
+all_communes = click.option("--all-communes", is_flag=True, help=_("Work on every commune of the workspace."))
+limit = click.option("-l", "--limit", help=_("Only these endpoints: names separated by commas, * allowed."))
+
+
+def touched_communes(workspace: Workspace, communes: tuple[str, ...], every: bool) -> list[str]:
+    """Return the communes a command that touches endpoints may work on: several only when that was said.
+
+    Raises:
+        click.UsageError: several communes and neither `--commune` nor `--all-communes`.
+        BadInputError: an unknown commune.
+    """
+    selected = workspace.select(communes)
+    if len(selected) > 1 and not communes and not every:
+        raise click.UsageError(
+            _("several communes here: name one with --commune, or say --all-communes ({names})").format(
+                names=", ".join(selected)
+            )
+        )
+    return selected

@@ -1,0 +1,139 @@
+"""Evidence, findings and audits: the typed objects that travel from collection to reports."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+
+class SectionStatus(StrEnum):
+    """How one probe's command ended on the endpoint. Only `OK` may ever lead to `pass`."""
+
+    OK = "ok"
+    FAILED = "failed"  # the command ended with a non-zero exit status
+    TIMEOUT = "timeout"
+    TRUNCATED = "truncated"  # more output than the probe's limit
+    MISSING = "missing"  # the section did not come back at all
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """The raw output of one probe. `text` is evidence: never interpreted as markup, code or template."""
+
+    probe: str
+    status: SectionStatus
+    exit_code: int | None
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """All that one endpoint said in one collection. `collected_at` is the control machine's clock, in UTC."""
+
+    endpoint: str
+    collected_at: datetime
+    sections: Mapping[str, Section]
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 (hex) of the canonical JSON of endpoint and sections; the time is not part of it."""
+        body = {
+            "endpoint": self.endpoint,
+            "sections": [
+                [name, part.status.value, part.exit_code, part.text] for name, part in sorted(self.sections.items())
+            ],
+        }
+        return hashlib.sha256(json.dumps(body, ensure_ascii=False, sort_keys=True).encode()).hexdigest()
+
+
+class Verdict(StrEnum):
+    """One control judged on one endpoint. Waived and stale are overlays of a finding, not verdicts."""
+
+    PASS = "pass"  # noqa: S105 — a verdict, not a password
+    FAIL = "fail"
+    ERROR = "error"
+    NOT_APPLICABLE = "not_applicable"
+    MANUAL = "manual"
+
+
+class Severity(StrEnum):
+    """How bad it is when the control fails; members are in rising order."""
+
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH = "high"
+    CRITICAL = "critical"
+
+    @property
+    def rank(self) -> int:
+        """0 for low … 3 for critical."""
+        return list(Severity).index(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One compared fact of a finding: what was expected of which key, and what was there (JSON values)."""
+
+    key: str
+    operator: str
+    expected: Any
+    actual: Any
+    met: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One control judged on one endpoint.
+
+    `reason` is a stable code for the renderer to put in words: `compared`, `missing`, `failed`, `timeout`,
+    `truncated`, `unparsable`, `unreachable`, `declared`, `kind` (not applicable to this kind of endpoint).
+    """
+
+    endpoint: str
+    control: str
+    severity: Severity
+    verdict: Verdict
+    reason: str
+    checks: tuple[Check, ...] = ()
+    probe: str | None = None
+    detail: str = ""
+    waived: bool = False
+    stale: bool = False
+
+
+class EndpointStatus(StrEnum):
+    """Whether an endpoint could be asked at all."""
+
+    COLLECTED = "collected"
+    UNREACHABLE = "unreachable"
+    NOT_ENROLLED = "not_enrolled"
+    KEY_CHANGED = "key_changed"
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointAudit:
+    """What one audit says of one endpoint. Not collected means no evidence and no findings."""
+
+    endpoint: str
+    kind: str
+    status: EndpointStatus
+    detail: str = ""
+    evidence: Evidence | None = None
+    findings: tuple[Finding, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Audit:
+    """One run of `nomade audit` over (part of) one commune."""
+
+    commune: str
+    profile: str
+    started_at: datetime
+    finished_at: datetime
+    catalogue_digest: str
+    endpoints: tuple[EndpointAudit, ...] = field(default=())
