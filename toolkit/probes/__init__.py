@@ -1,0 +1,47 @@
+"""Probes: one module per subject, each one read-only command and the pure parser of its output.
+
+A module of this folder holds `PROBE`; the name of the module is the name of the probe.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from types import MappingProxyType
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Probe:
+    """One question to an endpoint.
+
+    `command` is POSIX sh, read-only, run as root with `LC_ALL=C`; it prints no secret. `parse` turns its output into facts
+    (JSON values) and raises `ValueError` on anything it does not expect. `timeout` is in seconds, `limit` in bytes of
+    output. `exit_codes` are those that are an answer: any other means that the command failed.
+    """
+
+    name: str
+    command: str
+    parse: Callable[[str], dict[str, Any]]
+    timeout: float = 10.0
+    limit: int = 262_144
+    exit_codes: frozenset[int] = frozenset({0})
+
+
+@cache
+def registry() -> Mapping[str, Probe]:
+    """Return every probe of this folder by its name, in alphabetical order.
+
+    Raises:
+        ValueError: a module whose probe is not named like the module.
+    """
+    probes: dict[str, Probe] = {}
+    for module in sorted(item.name for item in pkgutil.iter_modules(__path__) if not item.name.startswith("_")):
+        probe: Probe = importlib.import_module(f"{__name__}.{module}").PROBE
+        if probe.name != module:
+            raise ValueError(f"toolkit/probes/{module}.py: PROBE is named {probe.name!r}")
+        probes[module] = probe
+    return MappingProxyType(probes)
