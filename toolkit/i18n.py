@@ -32,6 +32,16 @@ def language() -> str:
     return _current or language_of(os.environ)
 
 
+def speak_click() -> None:
+    """Let the command-line library say its own words (usage errors, help) in the user's language.
+
+    It looks its texts up through the process-wide default domain, whose language comes from the environment.
+    """
+    os.environ["LANGUAGE"] = language()
+    gettext.bindtextdomain("nomade", str(_LOCALE))
+    gettext.textdomain("nomade")
+
+
 @cache
 def _catalogue(language: str) -> gettext.NullTranslations:
     return gettext.translation("nomade", _LOCALE, [language], fallback=True)

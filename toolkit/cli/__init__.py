@@ -11,13 +11,37 @@ import click
 
 from toolkit import __version__
 from toolkit.errors import ExitCode, NomadeError
-from toolkit.i18n import LANGUAGES, _, set_language
+from toolkit.i18n import LANGUAGES, _, set_language, speak_click
 
 _HELPERS = {"options"}
 
 
 def _names() -> list[str]:
     return sorted(item.name for item in pkgutil.iter_modules(__path__) if item.name not in _HELPERS)
+
+
+def take_language(arguments: list[str]) -> list[str]:
+    """Set the language from `--lang`, wherever it stands, and return the other arguments.
+
+    Help texts are made while modules load and click parses, so the language must be known before that. A value that is
+    not a language is left in place for click to refuse.
+    """
+    rest = list(arguments)
+    for index, argument in enumerate(arguments):
+        if argument == "--":
+            break
+        value = arguments[index + 1] if argument == "--lang" and index + 1 < len(arguments) else None
+        if argument.startswith("--lang="):
+            value = argument.partition("=")[2]
+        if value in LANGUAGES:
+            set_language(value)
+            del rest[index : index + (2 if argument == "--lang" else 1)]
+            break
+    return rest
+
+
+_arguments = take_language(sys.argv[1:])
+speak_click()
 
 
 class Verbs(click.Group):
@@ -34,11 +58,6 @@ class Verbs(click.Group):
         return command
 
 
-def _choose_language(_context: click.Context, _parameter: click.Parameter, value: str | None) -> str | None:
-    set_language(value)
-    return value
-
-
 @click.group(
     cls=Verbs,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
@@ -47,23 +66,12 @@ def _choose_language(_context: click.Context, _parameter: click.Parameter, value
 @click.option(
     "--lang",
     type=click.Choice(LANGUAGES),
-    is_eager=True,
     expose_value=False,
-    callback=_choose_language,
     help=_("Language of messages and documents (French by default)."),
 )
 @click.version_option(__version__, prog_name="nomade")
 def root() -> None:
     """Group of all verbs; the help text is the translated one above."""
-
-
-def _early_language(arguments: list[str]) -> None:
-    # Help texts are made while click parses, so the language must be known before that.
-    for index, argument in enumerate(arguments):
-        if argument.startswith("--lang="):
-            set_language(argument.partition("=")[2])
-        elif argument == "--lang" and index + 1 < len(arguments):
-            set_language(arguments[index + 1])
 
 
 def run(arguments: list[str]) -> int:
@@ -84,17 +92,13 @@ def run(arguments: list[str]) -> int:
     except NomadeError as error:
         click.echo(str(error), err=True)
         return error.exit_code
-    except BrokenPipeError:
-        return ExitCode.INTERNAL
     return int(result) if result is not None else ExitCode.OK
 
 
 def main() -> None:
     """Entry point of the `nomade` command."""
-    arguments = sys.argv[1:]
-    _early_language(arguments)
     try:
-        code = run(arguments)
+        code = run(_arguments)
     except Exception as error:  # the last resort: a traceback shown to the user is a bug, so say it is one
         click.echo(
             _("Internal error: {error} — please report it with the command you ran.").format(error=error), err=True

@@ -14,7 +14,9 @@ from toolkit.workspace import Workspace, find
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-def _find(_context: click.Context, _parameter: click.Parameter, value: Path | None) -> Workspace:
+def _find(context: click.Context, _parameter: click.Parameter, value: Path | None) -> Workspace | None:
+    if context.resilient_parsing:  # shell completion: no reason to complain about the folder
+        return None
     if value is not None and (value / "nomade.yml").is_file():
         return Workspace(value.resolve())
     return find((value or Path.cwd()).resolve())
