@@ -35,7 +35,7 @@ test: lint messages ## Everything .ci/run checks
 	$(BIN)/pytest
 
 demo: messages ## The main job on a lab of containers (KEEP=1 leaves it running)
-	sh tests/demo
+	inventories/demo/run
 
 test-roles: messages ## One role in its Molecule scenario: make test-roles ROLE=firewall
 	cd roles/$(ROLE) && ../../$(BIN)/molecule test
