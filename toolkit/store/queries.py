@@ -1,0 +1,105 @@
+"""The selects of the store, portable: window functions and common table expressions only."""
+
+from __future__ import annotations
+
+from sqlalchemy import Select, and_, false, func, select
+
+from toolkit.finding import EndpointStatus
+from toolkit.store.tables import endpoint_audits, evidence, findings, runs
+
+_COLLECTED = EndpointStatus.COLLECTED.value
+
+
+def latest_run(commune: str) -> Select[tuple[object, ...]]:
+    """The newest run of a commune."""
+    return select(runs).where(runs.c.commune == commune).order_by(runs.c.id.desc()).limit(1)
+
+
+def _newest(commune: str, profile: str | None, *, collected: bool) -> Select[tuple[int]]:
+    # Newest by evidence, not by run: stored evidence that is judged again later does not become newer by that.
+    order = (endpoint_audits.c.observed_at.desc(), endpoint_audits.c.id.desc())
+    rank = func.row_number().over(partition_by=endpoint_audits.c.endpoint, order_by=order)
+    ranked = select(endpoint_audits.c.id, rank.label("rank")).where(endpoint_audits.c.commune == commune)
+    if collected:
+        ranked = ranked.where(endpoint_audits.c.status == _COLLECTED)
+    if profile is not None:
+        ranked = ranked.where(endpoint_audits.c.profile == profile)
+    rows = ranked.subquery()
+    return select(rows.c.id).where(rows.c.rank == 1)
+
+
+def attempts(commune: str) -> Select[tuple[object, ...]]:
+    """The newest attempt on each endpoint, whatever the profile."""
+    chosen = endpoint_audits.c.id.in_(_newest(commune, None, collected=False))
+    return select(endpoint_audits).where(chosen).order_by(endpoint_audits.c.endpoint)
+
+
+def collected(commune: str, profile: str | None) -> Select[tuple[int]]:
+    """The ids of the newest collected result of each endpoint."""
+    return _newest(commune, profile, collected=True)
+
+
+def of_run(run: int) -> Select[tuple[int]]:
+    """The ids of the endpoint audits of one run."""
+    return select(endpoint_audits.c.id).where(endpoint_audits.c.run == run)
+
+
+def parts(ids: Select[tuple[int]]) -> Select[tuple[object, ...]]:
+    """The endpoint audits with these ids, each with the body of its evidence."""
+    same = and_(evidence.c.commune == endpoint_audits.c.commune, evidence.c.digest == endpoint_audits.c.digest)
+    joined = endpoint_audits.outerjoin(evidence, same)
+    columns = (*endpoint_audits.c, evidence.c.body)
+    return select(*columns).select_from(joined).where(endpoint_audits.c.id.in_(ids)).order_by(endpoint_audits.c.id)
+
+
+def findings_of(ids: Select[tuple[int]]) -> Select[tuple[object, ...]]:
+    """The findings of these endpoint audits, in a stable order."""
+    chosen = findings.c.endpoint_audit.in_(ids)
+    return select(findings).where(chosen).order_by(findings.c.endpoint_audit, findings.c.control)
+
+
+def since(commune: str, profile: str | None) -> Select[tuple[object, ...]]:
+    """Per endpoint and control: the first of the unbroken row of equal verdicts that ends with the present one."""
+    columns = (endpoint_audits.c.endpoint, endpoint_audits.c.observed_at, findings.c.control, findings.c.verdict)
+    joined = findings.join(endpoint_audits, endpoint_audits.c.id == findings.c.endpoint_audit)
+    past_query = select(*columns, endpoint_audits.c.id).select_from(joined).where(endpoint_audits.c.commune == commune)
+    if profile is not None:
+        past_query = past_query.where(endpoint_audits.c.profile == profile)
+    past = past_query.cte("past")
+    now = select(past).where(past.c.id.in_(collected(commune, profile))).cte("now")
+    same = and_(past.c.endpoint == now.c.endpoint, past.c.control == now.c.control)
+    broken = (
+        select(now.c.endpoint, now.c.control, func.max(past.c.observed_at).label("at"))
+        .select_from(now.join(past, and_(same, past.c.verdict != now.c.verdict)))
+        .group_by(now.c.endpoint, now.c.control)
+        .cte("broken")
+    )
+    unbroken = and_(same, past.c.verdict == now.c.verdict)
+    source = now.outerjoin(
+        broken, and_(broken.c.endpoint == now.c.endpoint, broken.c.control == now.c.control)
+    ).outerjoin(past, and_(unbroken, (broken.c.at.is_(None)) | (past.c.observed_at > broken.c.at)))
+    first = func.coalesce(func.min(past.c.observed_at), func.min(now.c.observed_at), type_=past.c.observed_at.type)
+    return (
+        select(now.c.endpoint, now.c.control, first.label("since"))
+        .select_from(source)
+        .group_by(now.c.endpoint, now.c.control)
+    )
+
+
+def silent_since(commune: str) -> Select[tuple[object, ...]]:
+    """Per endpoint whose newest attempts failed: the moment of the first of these failures."""
+    answered = (
+        select(endpoint_audits.c.endpoint, func.max(endpoint_audits.c.observed_at).label("at"))
+        .where(endpoint_audits.c.commune == commune, endpoint_audits.c.status == _COLLECTED)
+        .group_by(endpoint_audits.c.endpoint)
+        .cte("answered")
+    )
+    source = endpoint_audits.outerjoin(answered, answered.c.endpoint == endpoint_audits.c.endpoint)
+    later = func.coalesce(endpoint_audits.c.observed_at > answered.c.at, answered.c.at.is_(None), false())
+    first = func.min(endpoint_audits.c.observed_at, type_=endpoint_audits.c.observed_at.type)
+    return (
+        select(endpoint_audits.c.endpoint, first.label("at"))
+        .select_from(source)
+        .where(endpoint_audits.c.commune == commune, endpoint_audits.c.status != _COLLECTED, later)
+        .group_by(endpoint_audits.c.endpoint)
+    )

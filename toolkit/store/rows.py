@@ -1,0 +1,117 @@
+"""Typed objects to table rows and back. No query here, no clock."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Iterable
+from dataclasses import asdict
+from typing import Any
+
+from sqlalchemy import Row
+
+from toolkit.finding import (
+    Audit,
+    Check,
+    EndpointAudit,
+    EndpointStatus,
+    Evidence,
+    Finding,
+    Section,
+    SectionStatus,
+    Severity,
+    Verdict,
+)
+
+
+def pack_evidence(evidence: Evidence) -> bytes:
+    """Return the sections, compressed. The time is not in it: equal outputs give equal bytes."""
+    body = [[name, part.status.value, part.exit_code, part.text] for name, part in sorted(evidence.sections.items())]
+    return zlib.compress(json.dumps(body, ensure_ascii=False).encode())
+
+
+def unpack_sections(body: bytes) -> dict[str, Section]:
+    """Return the sections by probe name.
+
+    Raises:
+        ValueError: the bytes are not what `pack_evidence` made.
+    """
+    try:
+        rows = json.loads(zlib.decompress(body))
+        return {name: Section(name, SectionStatus(status), code, text) for name, status, code, text in rows}
+    except (zlib.error, TypeError) as error:
+        raise ValueError(str(error)) from error
+
+
+def run_row(audit: Audit) -> dict[str, Any]:
+    return {
+        "commune": audit.commune,
+        "profile": audit.profile,
+        "started_at": audit.started_at,
+        "finished_at": audit.finished_at,
+        "catalogue_digest": audit.catalogue_digest,
+    }
+
+
+def endpoint_row(audit: Audit, part: EndpointAudit, run: int) -> dict[str, Any]:
+    return {
+        "run": run,
+        "commune": audit.commune,
+        "profile": audit.profile,
+        "endpoint": part.endpoint,
+        "kind": part.kind,
+        "status": part.status.value,
+        "detail": part.detail,
+        "observed_at": part.evidence.collected_at if part.evidence else audit.finished_at,
+        "digest": part.evidence.digest if part.evidence else None,
+    }
+
+
+def finding_row(finding: Finding, endpoint_audit: int) -> dict[str, Any]:
+    """`stale` is left out: it depends on the day one looks, not on what was found."""
+    return {
+        "endpoint_audit": endpoint_audit,
+        "control": finding.control,
+        "severity": finding.severity.value,
+        "verdict": finding.verdict.value,
+        "reason": finding.reason,
+        "checks": [asdict(check) for check in finding.checks],
+        "probe": finding.probe,
+        "detail": finding.detail,
+        "waived": finding.waived,
+    }
+
+
+def finding_of(row: Row[Any], endpoint: str) -> Finding:
+    return Finding(
+        endpoint=endpoint,
+        control=row.control,
+        severity=Severity(row.severity),
+        verdict=Verdict(row.verdict),
+        reason=row.reason,
+        checks=tuple(Check(**check) for check in row.checks),
+        probe=row.probe,
+        detail=row.detail,
+        waived=row.waived,
+    )
+
+
+def endpoint_audit_of(row: Row[Any], findings: Iterable[Row[Any]], body: bytes | None) -> EndpointAudit:
+    """Return one endpoint's part of an audit, and check that its evidence is what was stored.
+
+    Raises:
+        ValueError: the evidence does not have the digest it was stored under.
+    """
+    evidence = None
+    if row.digest is not None:
+        evidence = Evidence(row.endpoint, row.observed_at, unpack_sections(body or b""))
+        if evidence.digest != row.digest:
+            raise ValueError(f"{row.endpoint}: {row.digest}")
+    return EndpointAudit(
+        endpoint=row.endpoint,
+        kind=row.kind,
+        status=EndpointStatus(row.status),
+        detail=row.detail,
+        evidence=evidence,
+        findings=tuple(finding_of(item, row.endpoint) for item in findings),
+    )
