@@ -18,9 +18,9 @@ from typing import Any
 class Probe:
     """One question to an endpoint.
 
-    `command` is POSIX sh, read-only, run as root with `LC_ALL=C`; it prints no secret. `parse` turns its output into facts
-    (JSON values) and raises `ValueError` on anything it does not expect. `timeout` is in seconds, `limit` in bytes of
-    output. `exit_codes` are those that are an answer: any other means that the command failed.
+    `command` is POSIX sh, read-only, run as root with `LC_ALL=C`; it prints no secret. `parse` turns its output into
+    facts (JSON values) and raises `ValueError` on anything it does not expect. `timeout` is in seconds, `limit` in
+    bytes of output. `exit_codes` are those that are an answer: any other means that the command failed.
     """
 
     name: str

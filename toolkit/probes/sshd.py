@@ -5,8 +5,8 @@ from __future__ import annotations
 from toolkit.probes import Probe
 from toolkit.probes._text import ABSENT, scalar
 
-# `sshd -T` refuses to answer when the privilege separation folder is not there yet (socket activation, stopped service):
-# a configuration that cannot be read is a failure of the command, never an empty answer.
+# `sshd -T` refuses to answer when its configuration is broken or its separation folder is not there yet (stopped
+# service): what cannot be read is a failure of the command, never an empty answer.
 COMMAND = f"""
 sshd=$(command -v sshd || command -v /usr/sbin/sshd) || {{ echo {ABSENT}; exit 0; }}
 "$sshd" -T

@@ -1,0 +1,177 @@
+"""Judge evidence: catalogue × evidence × what is known of the endpoint → findings. Pure: no clock, disk or network."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from toolkit.catalogue import Catalogue, Control, Operand, Question
+from toolkit.finding import Check, Evidence, Finding, Section, SectionStatus, Verdict
+from toolkit.probes import Probe, registry
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What the control machine knows of the endpoint it judges.
+
+    `settings` are the role variables that provision it, `fleet` facts of the fleet file; `in_post` says that it is
+    paired with another endpoint (a laptop that has an office PC, an office PC that has a laptop).
+    """
+
+    name: str
+    kind: str
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    fleet: Mapping[str, Any] = field(default_factory=dict)
+    in_post: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """A probe's facts, or the reason why there are none."""
+
+    facts: Mapping[str, Any] | None
+    reason: str = "compared"
+    detail: str = ""
+
+
+class _UnknownValueError(Exception):
+    """The expected value is not known for this endpoint."""
+
+
+def evaluate(catalogue: Catalogue, profile: str, evidence: Evidence, subject: Subject) -> tuple[Finding, ...]:
+    """Return one finding per control of the profile, in order of control id.
+
+    A control that is not for this kind of endpoint is `not_applicable`. Evidence that is missing, cut, late or not
+    understood, and an expected value that is not known, are `error`: only facts that were read and compared pass.
+
+    Raises:
+        BadInputError: an unknown profile.
+    """
+    answers: dict[str, _Answer] = {}
+    return tuple(_judge(control, evidence, subject, answers) for control in catalogue.selected(profile))
+
+
+def applicable(control: Control, subject: Subject) -> bool:
+    """Return whether `control` is for this endpoint at all."""
+    return subject.kind in control.applies_to and (subject.in_post or not control.posts_only)
+
+
+def probes_for(catalogue: Catalogue, profile: str, subject: Subject) -> tuple[Probe, ...]:
+    """Return the probes whose answers the profile needs of this endpoint, in order of name."""
+    controls = (item for item in catalogue.selected(profile) if applicable(item, subject))
+    names = {control.audit.probe for control in controls if control.audit}
+    return tuple(registry()[name] for name in sorted(names))
+
+
+def judge_text(control: Control, text: str, subject: Subject) -> Finding:
+    """Return the finding that one raw output of the control's probe leads to (examples, replays)."""
+    probe = control.audit.probe if control.audit else ""
+    return _judge_answer(control, _read(registry()[probe], Section(probe, SectionStatus.OK, 0, text)), subject)
+
+
+def _judge(control: Control, evidence: Evidence, subject: Subject, answers: dict[str, _Answer]) -> Finding:
+    if not applicable(control, subject):
+        reason = "kind" if subject.kind not in control.applies_to else "no_post"
+        return _finding(control, subject, Verdict.NOT_APPLICABLE, reason)
+    if control.audit is None:
+        return _finding(control, subject, Verdict.MANUAL, "declared")
+    name = control.audit.probe
+    if name not in answers:
+        answers[name] = _read(registry()[name], evidence.sections.get(name))
+    return _judge_answer(control, answers[name], subject)
+
+
+def _read(probe: Probe, section: Section | None) -> _Answer:
+    if section is None:
+        return _Answer(None, SectionStatus.MISSING.value)
+    answered = section.status is SectionStatus.FAILED and section.exit_code in probe.exit_codes
+    if section.status is not SectionStatus.OK and not answered:
+        return _Answer(None, section.status.value, _shown(section.text))
+    try:
+        return _Answer(probe.parse(section.text))
+    except Exception as error:  # the text is the endpoint's: whatever it does to a parser, nothing was proven
+        return _Answer(None, "unparsable", _shown(str(error)))
+
+
+def _shown(text: str) -> str:
+    return " ".join(text.split())[-200:]
+
+
+def _judge_answer(control: Control, answer: _Answer, subject: Subject) -> Finding:
+    if answer.facts is None or control.audit is None:
+        return _finding(control, subject, Verdict.ERROR, answer.reason, detail=answer.detail)
+    try:
+        checks = compare(control.audit, answer.facts, subject)
+    except _UnknownValueError as error:
+        return _finding(control, subject, Verdict.ERROR, "setting", detail=str(error))
+    verdict = Verdict.PASS if checks and all(check.met for check in checks) else Verdict.FAIL
+    return _finding(control, subject, verdict, "compared", checks)
+
+
+def _finding(
+    control: Control, subject: Subject, verdict: Verdict, reason: str, checks: tuple[Check, ...] = (), detail: str = ""
+) -> Finding:
+    probe = control.audit.probe if control.audit else None
+    return Finding(subject.name, control.id, control.severity, verdict, reason, checks, probe, detail)
+
+
+def compare(question: Question, facts: Mapping[str, Any], subject: Subject) -> tuple[Check, ...]:
+    """Return one check per fact and operator of `question`. A fact that the answer does not have meets nothing."""
+    checks = []
+    for key, expectation in question.expect.items():
+        for operator, operand in expectation.operators():
+            expected = _value(operand, subject)
+            met = key in facts and holds(operator, facts[key], expected)
+            checks.append(Check(key, operator, expected, facts.get(key), met))
+    return tuple(checks)
+
+
+def _value(operand: Any, subject: Subject) -> Any:
+    if not isinstance(operand, Operand):
+        return operand
+    source, name = (subject.settings, operand.setting) if operand.setting else (subject.fleet, operand.fleet)
+    if name is None or source.get(name) is None:
+        raise _UnknownValueError(name)
+    return source[name]
+
+
+def holds(operator: str, actual: Any, expected: Any) -> bool:
+    """Return whether `actual` (a fact) meets `expected`. Types must agree: the text "1" is not the number 1.
+
+    `absent`: nothing there (None, empty text or list). `contains`: every expected value is in the list. `only`: the
+    list has no other value than the expected ones. `at_least`, `at_most`: numbers.
+    """
+    if operator == "absent":
+        return actual is None or actual in ("", [])
+    if operator == "equals":
+        return _same(actual, expected)
+    if operator == "one_of":
+        return any(_same(actual, value) for value in _list(expected))
+    if operator in ("at_least", "at_most"):
+        if not (_number(actual) and _number(expected)):
+            return False
+        return bool(actual >= expected if operator == "at_least" else actual <= expected)
+    return isinstance(actual, list) and _lists(operator, actual, _list(expected))
+
+
+def _lists(operator: str, actual: list[Any], expected: list[Any]) -> bool:
+    if operator == "contains":
+        return bool(expected) and all(any(_same(value, item) for item in actual) for value in expected)
+    return operator == "only" and all(any(_same(item, value) for value in expected) for item in actual)
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def _number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _same(actual: Any, expected: Any) -> bool:
+    if _number(actual) and _number(expected):
+        return bool(actual == expected)
+    if isinstance(actual, list) and isinstance(expected, list):
+        return sorted(map(repr, actual)) == sorted(map(repr, expected))
+    return type(actual) is type(expected) and bool(actual == expected)
