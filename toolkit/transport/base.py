@@ -6,6 +6,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from toolkit.errors import UnreachableError
+
+
+class NotEnrolledError(UnreachableError):
+    """No host key is pinned for the endpoint, so it was not connected to."""
+
+
+class HostKeyChangedError(UnreachableError):
+    """The endpoint showed another host key than the pinned one; nothing was sent to it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Route:
@@ -44,7 +54,10 @@ class Transport(Protocol):
             timeout: seconds for the whole exchange.
             limit: bytes of output kept; more is cut and `truncated` set.
 
+        A script that was cut by the time or by the connection gives a result with `exit_code` None and what had come.
+
         Raises:
-            UnreachableError: no connection within the time, or a host key that is not the pinned one.
+            UnreachableError: no connection within the time (NotEnrolledError: no host key is pinned;
+                HostKeyChangedError: another one was shown).
         """
         ...

@@ -1,0 +1,127 @@
+"""A real sshd on 127.0.0.1 with keys of its own, for tests and benches; ended by its process id."""
+
+from __future__ import annotations
+
+import contextlib
+import getpass
+import os
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from toolkit.transport.base import Route
+
+# The algorithms that the role `ssh` leaves: what is proven against this server holds on a hardened endpoint.
+_CONFIGURATION = """\
+ListenAddress 127.0.0.1:{port}
+HostKey {folder}/host_ed25519
+AuthorizedKeysFile {folder}/authorized_keys
+PidFile none
+UsePAM no
+StrictModes no
+PasswordAuthentication no
+KbdInteractiveAuthentication no
+PermitRootLogin prohibit-password
+KexAlgorithms sntrup761x25519-sha512@openssh.com,curve25519-sha256,curve25519-sha256@libssh.org
+Ciphers chacha20-poly1305@openssh.com,aes256-gcm@openssh.com,aes128-gcm@openssh.com,aes256-ctr
+MACs hmac-sha2-512-etm@openssh.com,hmac-sha2-256-etm@openssh.com,umac-128-etm@openssh.com
+HostKeyAlgorithms ssh-ed25519
+MaxStartups 200:30:400
+LogLevel ERROR
+{more}
+"""
+
+
+def available() -> str | None:
+    """Return why sshd cannot be run here, or None."""
+    if os.geteuid() != 0:
+        return "sshd needs root"
+    return None if shutil.which("sshd", path="/usr/sbin:/usr/bin") else "openssh-server is not installed"
+
+
+def make_key(path: Path) -> Path:
+    """Make an ed25519 key pair without passphrase, `path` and `path.pub`."""
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "test", "-f", path], check=True)
+    return path
+
+
+def free_port() -> int:
+    """Return a TCP port of 127.0.0.1 on which nothing listens now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running sshd. `folder` holds its host key, a client key it accepts and a known_hosts file."""
+
+    folder: Path
+    port: int
+    process: subprocess.Popen[bytes]
+
+    @property
+    def host_key(self) -> str:
+        """Type and base64 of the public host key."""
+        return " ".join((self.folder / "host_ed25519.pub").read_text().split()[:2])
+
+    def pin(self, *aliases: str) -> None:
+        """Write `known_hosts` with this server's key under each alias and nothing else."""
+        (self.folder / "known_hosts").write_text("".join(f"{alias} {self.host_key}\n" for alias in aliases))
+
+    def route(self, alias: str = "poste", jump: Route | None = None) -> Route:
+        return Route(
+            alias=alias,
+            address="127.0.0.1",
+            port=self.port,
+            user=getpass.getuser(),
+            identity=self.folder / "client_ed25519",
+            known_hosts=self.folder / "known_hosts",
+            jump=jump,
+        )
+
+    def stop(self) -> None:
+        self.process.terminate()
+        self.process.wait(5)
+
+
+def _wait(port: int, process: subprocess.Popen[bytes]) -> None:
+    for _attempt in range(100):
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+            return
+        if process.poll() is not None:
+            break
+        time.sleep(0.05)
+    raise RuntimeError(f"sshd did not start (exit {process.poll()})")
+
+
+@contextlib.contextmanager
+def running(folder: Path, more: str = "", port: int | None = None) -> Iterator[Server]:
+    """Run sshd until the block ends; `more` is added to its configuration. Keys in `folder` are made when missing."""
+    folder.mkdir(exist_ok=True)
+    for name in ("host_ed25519", "client_ed25519"):
+        if not (folder / name).exists():
+            make_key(folder / name)
+    shutil.copy(folder / "client_ed25519.pub", folder / "authorized_keys")
+    Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)  # sshd's own privilege separation folder
+    port = port or free_port()
+    configuration = folder / "sshd_config"
+    configuration.write_text(_CONFIGURATION.format(port=port, folder=folder, more=more))
+    process = subprocess.Popen(
+        ["/usr/sbin/sshd", "-D", "-e", "-f", configuration],
+        stdin=subprocess.DEVNULL,
+        stderr=(folder / "sshd.log").open("wb"),
+    )
+    try:
+        _wait(port, process)
+        server = Server(folder, port, process)
+        server.pin("poste")
+        yield server
+    finally:
+        process.terminate()
+        process.wait(5)
