@@ -1,0 +1,37 @@
+"""What people wrote in `nomade.yml`: the CIG and the workspace's defaults."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from toolkit.fleet.model import Contact, Model
+from toolkit.fleet.text import AnyNetwork, Label, Login, Name, Recipient
+
+
+class Cig(Model):
+    """The inter-commune body that runs the fleet."""
+
+    name: Label
+    contacts: tuple[Contact, ...] = ()
+
+
+class Config(Model):
+    """The workspace's own settings."""
+
+    cig: Cig
+    management_addresses: tuple[AnyNetwork, ...] = ()
+    """Networks (CIDR) of the CIG's technicians: gateways accept SSH from them."""
+    setup_networks: tuple[AnyNetwork, ...] = ()
+    """Networks (CIDR) where endpoints are prepared: every endpoint accepts SSH from them."""
+    escrow_recipients: tuple[Recipient, ...] = ()
+    """age recipients of the CIG: recovery keys are encrypted to them and to the commune's."""
+    management_account: Login = "nomade"
+    """Account the toolkit logs in with."""
+    profile: Name | None = None
+    """Profile to judge by when none is named."""
+    freshness_days: Annotated[int, Field(strict=True, ge=1, le=366)] = 30
+    """Evidence older than this is stale."""
+    store: Label | None = None
+    """SQLAlchemy URL of the store, without a password; SQLite in `.nomade/` when absent."""

@@ -1,0 +1,126 @@
+"""Kinds of text a fleet file may hold: names, addresses, networks, keys. Each says in words what it accepts."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Callable
+from typing import Annotated
+
+from pydantic import AfterValidator, Field, StringConstraints
+from pydantic_core import PydanticCustomError
+
+from toolkit.i18n import _
+
+# RFC 1123 label in lower case; it can neither leave a folder nor start an option.
+NAME_PATTERN = r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
+# What useradd takes without a complaint, and short enough for utmp.
+LOGIN_PATTERN = r"^[a-z_][a-z0-9_-]{0,30}$"
+INSEE_PATTERN = r"^[0-9][0-9AB][0-9]{3}$"
+MAC_PATTERN = r"^[0-9a-fA-F]{2}(:[0-9a-fA-F]{2}){5}$"
+HOURS_PATTERN = r"^([01][0-9]|2[0-3]):[0-5][0-9]-([01][0-9]|2[0-3]):[0-5][0-9]$"
+
+# System accounts of Debian and Ubuntu: a teleworker called so would take one over.
+RESERVED_LOGINS = frozenset(
+    "root daemon bin sys sync games man lp mail news uucp proxy www-data backup list irc gnats nobody _apt sshd "
+    "messagebus systemd-network systemd-resolve systemd-timesync polkitd xrdp rtkit pulse avahi colord gdm sudo "
+    "admin adm wheel shadow".split()
+)
+
+# Never in any text: C0 and C1 controls, line separators, bidirectional overrides, invisible characters, Jinja.
+_FORBIDDEN = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb\ud800-\udfff]"
+    r"|\{\{|\{%|\{#|#jinja"
+)
+_BECH32 = "qpzry9x8gf2tvdw0s3jn54khce6mua7l"
+
+
+def forbidden(text: str) -> str | None:
+    """Return the first piece of `text` that no fleet text may hold, in printable form, or None."""
+    found = _FORBIDDEN.search(text)
+    if found is None:
+        return None
+    piece = found.group()
+    return piece if piece.isprintable() else f"U+{ord(piece):04X}"
+
+
+def refuse(message: str) -> PydanticCustomError:
+    """Return the error a validator raises; `message` is already in the user's language."""
+    return PydanticCustomError("nomade", "{message}", {"message": message})
+
+
+def _check(accepts: Callable[[str], object], message: Callable[[], str]) -> AfterValidator:
+    def validate(text: str) -> str:
+        try:
+            if accepts(text):
+                return text
+        except ValueError:
+            pass
+        raise refuse(message().format(value=text))
+
+    return AfterValidator(validate)
+
+
+def _bech32_checksum(text: str) -> int:
+    prefix, _separator, data = text.rpartition("1")
+    values = [ord(letter) >> 5 for letter in prefix] + [0] + [ord(letter) & 31 for letter in prefix]
+    values += [_BECH32.index(letter) for letter in data]
+    checksum = 1
+    for value in values:
+        top = checksum >> 25
+        checksum = (checksum & 0x1FFFFFF) << 5 ^ value
+        for bit, generator in enumerate((0x3B6A57B2, 0x26508E6D, 0x1EA119FA, 0x3D4233DD, 0x2A1462B3)):
+            checksum ^= generator if top >> bit & 1 else 0
+    return checksum
+
+
+def is_age_recipient(text: str) -> bool:
+    """Return whether `text` is an X25519 recipient of age: `age1` and 58 Bech32 characters (BIP 173 checksum)."""
+    if not (text.startswith("age1") and len(text) == 62 and set(text[4:]) <= set(_BECH32)):
+        return False
+    return _bech32_checksum(text) == 1
+
+
+def _port_free_host(text: str) -> bool:
+    if re.fullmatch(r"[0-9.]+", text) or ":" in text:
+        return bool(ipaddress.ip_address(text))
+    return all(re.fullmatch(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", label) for label in text.split("."))
+
+
+Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN)]
+Login = Annotated[
+    str,
+    StringConstraints(pattern=LOGIN_PATTERN),
+    _check(lambda text: text not in RESERVED_LOGINS, lambda: _("“{value}” is a system account")),
+]
+Label = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+Insee = Annotated[str, StringConstraints(pattern=INSEE_PATTERN)]
+Mac = Annotated[str, StringConstraints(pattern=MAC_PATTERN)]
+Hours = Annotated[str, StringConstraints(pattern=HOURS_PATTERN)]
+Address = Annotated[
+    str, _check(lambda text: ipaddress.IPv4Address(text), lambda: _("“{value}” is not an IPv4 address (a.b.c.d)"))
+]
+PublicAddress = Annotated[
+    str, _check(lambda text: ipaddress.ip_address(text), lambda: _("“{value}” is not an IP address"))
+]
+ManagementAddress = Annotated[
+    str, _check(_port_free_host, lambda: _("“{value}” is neither an IP address nor a host name in lower case"))
+]
+Network = Annotated[
+    str,
+    _check(
+        lambda text: "/" in text and ipaddress.IPv4Network(text),
+        lambda: _("“{value}” is not an IPv4 network in CIDR form (for example 10.77.1.0/24, host bits zero)"),
+    ),
+]
+AnyNetwork = Annotated[
+    str,
+    _check(
+        lambda text: "/" in text and ipaddress.ip_network(text),
+        lambda: _("“{value}” is not a network in CIDR form (for example 192.0.2.7/32, host bits zero)"),
+    ),
+]
+Recipient = Annotated[
+    str, _check(is_age_recipient, lambda: _("“{value}” is not an age recipient (age1…): a character is wrong or missing"))
+]
+Port = Annotated[int, Field(strict=True, ge=1, le=65535)]
