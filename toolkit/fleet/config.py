@@ -29,8 +29,8 @@ class Config(Model):
     """age recipients of the CIG: recovery keys are encrypted to them and to the commune's."""
     management_account: Login = "nomade"
     """Account the toolkit logs in with."""
-    profile: Name | None = None
-    """Profile to judge by when none is named."""
+    profile: Name = "nomade"
+    """Profile to judge by, and to take settings from, when none is named."""
     freshness_days: Annotated[int, Field(strict=True, ge=1, le=366)] = 30
     """Evidence older than this is stale."""
     store: Label | None = None

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from yaml.cyaml import CParser
+from yaml._yaml import CParser
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from toolkit.errors import BadInputError, Problem, ProblemsError
@@ -32,7 +32,7 @@ _PLAIN, _QUOTED, _COLLECTION = "plain scalar", "quoted scalar", "collection"
 
 _SUSPECTS = frozenset("-+.0123456789~nNtTfFyYoO=<")
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]{0,17})(\.[0-9]{1,17})?\Z")
-_CONSTANTS: dict[str, None | bool] = {
+_CONSTANTS: dict[str, bool | None] = {
     "": None,
     "~": None,
     "null": None,
@@ -50,7 +50,7 @@ _RETYPED = re.compile(
 )
 
 
-class _Composer(CParser):  # type: ignore[misc]
+class _Composer(CParser):
     """libyaml's parser with no resolver: plain or quoted is all we need to know, and it is faster."""
 
     def resolve(self, kind: type[Node], _value: str, implicit: tuple[bool, bool]) -> str:
@@ -167,7 +167,9 @@ def _compose(text: str, file: str) -> Node | None:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-        raise ProblemsError([Problem(file, line, column, _("not valid YAML: {reason}").format(reason=_why(error)))]) from error
+        raise ProblemsError(
+            [Problem(file, line, column, _("not valid YAML: {reason}").format(reason=_why(error)))]
+        ) from error
     except (yaml.YAMLError, ValueError) as error:
         line, column = _first_unreadable(text)
         raise ProblemsError([Problem(file, line, column, _("a character that YAML does not allow"))]) from error
@@ -218,7 +220,9 @@ class _Builder:
             key = self.build(key_node, depth)
             if not isinstance(key, str):
                 if isinstance(key_node, ScalarNode) and key is not None:
-                    self._note(key_node, _("keys must be text"), _("quote it: {value}").format(value=f'"{key_node.value}"'))
+                    self._note(
+                        key_node, _("keys must be text"), _("quote it: {value}").format(value=f'"{key_node.value}"')
+                    )
                 elif not self._reported(key_node):
                     self._note(key_node, _("keys must be text"))
                 continue

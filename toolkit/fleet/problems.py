@@ -72,7 +72,8 @@ def _words(document: Document, path: Path_, detail: ErrorDetails) -> tuple[str, 
     if kind == "string_type":
         written = document.written(path)
         return _("text is expected"), _("quote it: {value}").format(value=f'"{written}"') if written else ""
-    return _KINDS.get(kind, lambda _context: str(detail["msg"]))(context), ""
+    words = _KINDS.get(kind)
+    return words(context) if words else str(detail["msg"]), ""
 
 
 _KINDS: dict[str, typing.Callable[[dict[str, Any]], str]] = {

@@ -22,9 +22,44 @@ HOURS_PATTERN = r"^([01][0-9]|2[0-3]):[0-5][0-9]-([01][0-9]|2[0-3]):[0-5][0-9]$"
 
 # System accounts of Debian and Ubuntu: a teleworker called so would take one over.
 RESERVED_LOGINS = frozenset(
-    "root daemon bin sys sync games man lp mail news uucp proxy www-data backup list irc gnats nobody _apt sshd "
-    "messagebus systemd-network systemd-resolve systemd-timesync polkitd xrdp rtkit pulse avahi colord gdm sudo "
-    "admin adm wheel shadow".split()
+    [
+        "_apt",
+        "adm",
+        "admin",
+        "avahi",
+        "backup",
+        "bin",
+        "colord",
+        "daemon",
+        "games",
+        "gdm",
+        "gnats",
+        "irc",
+        "list",
+        "lp",
+        "mail",
+        "man",
+        "messagebus",
+        "news",
+        "nobody",
+        "polkitd",
+        "proxy",
+        "pulse",
+        "root",
+        "rtkit",
+        "shadow",
+        "sshd",
+        "sudo",
+        "sync",
+        "sys",
+        "systemd-network",
+        "systemd-resolve",
+        "systemd-timesync",
+        "uucp",
+        "wheel",
+        "www-data",
+        "xrdp",
+    ]
 )
 
 # Never in any text: C0 and C1 controls, line separators, bidirectional overrides, invisible characters, Jinja.
@@ -121,6 +156,7 @@ AnyNetwork = Annotated[
     ),
 ]
 Recipient = Annotated[
-    str, _check(is_age_recipient, lambda: _("“{value}” is not an age recipient (age1…): a character is wrong or missing"))
+    str,
+    _check(is_age_recipient, lambda: _("“{value}” is not an age recipient (age1…): a character is wrong or missing")),
 ]
 Port = Annotated[int, Field(strict=True, ge=1, le=65535)]
