@@ -1,0 +1,155 @@
+"""Endpoints × probes → evidence: one script per endpoint, sent once, each section bounded in time and size."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from shlex import quote
+
+from toolkit.errors import UnreachableError
+from toolkit.finding import EndpointStatus, Evidence, Section, SectionStatus
+from toolkit.i18n import _
+from toolkit.probes import Probe
+from toolkit.transport.base import HostKeyChangedError, NotEnrolledError, Result, Route, Transport
+
+PARALLEL = 16
+# However many probes there are, one endpoint holds a worker no longer (seconds) and the memory no fuller (bytes).
+LONGEST_RUN = 180.0
+LARGEST_RUN = 16_777_216
+_TIMED_OUT = {124, 137}  # timeout(1): ended by TERM, ended by KILL
+
+# One section: `timeout` ends the command, `head` ends its output, a second `timeout` ends the wait for whatever the
+# command left running with the output open. The exit line travels inside the bounded output, so that it is lost
+# together with the end of an output that is too long. `@` is the nonce: commands see neither this text nor standard
+# input, so no output can contain a border. Everything is inside functions called on the last line: a script that
+# arrives incomplete does nothing.
+_FRAME = """\
+section() {
+printf '\\n@ begin %s\\n' "$1"
+{ timeout -k 1 "$2" sh -c "$5" </dev/null 2>&1; printf '\\n@ exit %s\\n' "$?"; } | timeout -k 1 "$3" head -c "$4"
+printf '\\n@ end %s\\n' "$1"
+}
+main() {
+export LC_ALL=C PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+umask 077
+cd /
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """An endpoint that gave no evidence at all; `detail` is one line for the user."""
+
+    endpoint: str
+    status: EndpointStatus
+    detail: str
+
+
+def new_nonce() -> str:
+    """Return a border that no output can know: 128 random bits, in hexadecimal."""
+    return secrets.token_hex(16)
+
+
+def _room(probe: Probe) -> int:
+    return probe.limit + 64  # the longest exit line is `\n<32 hexadecimal> exit <3 digits>\n`
+
+
+def build_script(probes: Sequence[Probe], nonce: str) -> str:
+    """Return the POSIX-sh script that runs each probe's command and prints its output between borders."""
+    sections = [
+        f"section {probe.name} {probe.timeout:g} {probe.timeout + 2:g} {_room(probe)} {quote(probe.command)}\n"
+        for probe in probes
+    ]
+    return "".join([_FRAME.replace("@", nonce), *sections, "}\nmain\n"])
+
+
+def _text(raw: bytes) -> str:
+    # Escaped, not lost, and storable everywhere: PostgreSQL keeps no NUL in text.
+    return raw.decode("utf-8", errors="backslashreplace").replace("\x00", "\\x00")
+
+
+def _judge(probe: Probe, body: bytes, nonce: bytes) -> Section:
+    """Return the section of an output that was closed by its end line."""
+    ending = re.search(rb"\n%s exit (\d{1,3})\n\Z" % nonce, body)
+    text = _text((body[: ending.start()] if ending else body)[: probe.limit])
+    if ending is None or ending.start() > probe.limit:
+        cut = len(body) >= _room(probe) or ending is not None
+        return Section(probe.name, SectionStatus.TRUNCATED if cut else SectionStatus.TIMEOUT, None, text)
+    code = int(ending.group(1))
+    if code in _TIMED_OUT:
+        return Section(probe.name, SectionStatus.TIMEOUT, code, text)
+    return Section(probe.name, SectionStatus.FAILED if code else SectionStatus.OK, code, text)
+
+
+def _section(probe: Probe, output: bytes, nonce: bytes) -> Section:
+    begin, end = (b"\n%s %s %s\n" % (nonce, word, probe.name.encode()) for word in (b"begin", b"end"))
+    _before, found, after = output.partition(begin)
+    if not found or begin in after:  # absent; or twice, which our script never prints
+        return Section(probe.name, SectionStatus.MISSING, None, "")
+    body, closed, _rest = after.partition(end)
+    if not closed or b"\n%s begin " % nonce in body:
+        return Section(probe.name, SectionStatus.TRUNCATED, None, _text(body[: probe.limit]))
+    return _judge(probe, body, nonce)
+
+
+def read_sections(probes: Iterable[Probe], output: bytes, nonce: str) -> dict[str, Section]:
+    """Return one section per probe, whatever `output` is; what did not come back whole is never `OK`."""
+    return {probe.name: _section(probe, output, nonce.encode()) for probe in probes}
+
+
+def _silent(endpoint: str, result: Result) -> str:
+    said = "".join(sign if sign.isprintable() else " " for sign in _text(result.stderr[:2000]))
+    if result.exit_code is None:
+        return _("{endpoint}: logged in, but nothing came back in time").format(endpoint=endpoint)
+    return _("{endpoint}: logged in, but could not become root: {reason}").format(
+        endpoint=endpoint, reason=" ".join(said.split())[:200] or _("exit {code}").format(code=result.exit_code)
+    )
+
+
+def collect_one(probes: Sequence[Probe], route: Route, transport: Transport) -> Evidence | Failure:
+    """Ask one endpoint everything in one exchange.
+
+    Raises:
+        BadInputError: our own key or known_hosts file is unusable, which concerns every endpoint.
+    """
+    nonce = new_nonce()
+    timeout = min(LONGEST_RUN, sum(probe.timeout + 3 for probe in probes))
+    limit = min(LARGEST_RUN, sum(_room(probe) + 256 for probe in probes))
+    try:
+        result = transport.run(route, build_script(probes, nonce), timeout=timeout, limit=limit)
+    except NotEnrolledError as error:
+        return Failure(route.alias, EndpointStatus.NOT_ENROLLED, str(error))
+    except HostKeyChangedError as error:
+        return Failure(route.alias, EndpointStatus.KEY_CHANGED, str(error))
+    except UnreachableError as error:
+        return Failure(route.alias, EndpointStatus.UNREACHABLE, str(error))
+    sections = read_sections(probes, result.stdout, nonce)
+    if all(section.status is SectionStatus.MISSING for section in sections.values()):
+        return Failure(route.alias, EndpointStatus.UNREACHABLE, _silent(route.alias, result))
+    return Evidence(route.alias, datetime.now(UTC), sections)
+
+
+def collect(
+    probes: Mapping[str, Sequence[Probe]], routes: Iterable[Route], transport: Transport, *, parallel: int = PARALLEL
+) -> Iterator[tuple[str, Evidence | Failure]]:
+    """Ask every endpoint, `parallel` at a time; yield (endpoint, what it said or why not) as each one ends.
+
+    Args:
+        probes: by endpoint name (`Route.alias`), in the order in which they run. At least one each.
+
+    Raises:
+        BadInputError: see `collect_one`; what has not started is then not started.
+    """
+    pool = ThreadPoolExecutor(parallel, thread_name_prefix="collect")
+    waiting: dict[Future[Evidence | Failure], str] = {}
+    try:
+        for route in routes:
+            waiting[pool.submit(collect_one, probes[route.alias], route, transport)] = route.alias
+        for future in as_completed(list(waiting)):
+            yield waiting.pop(future), future.result()
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
