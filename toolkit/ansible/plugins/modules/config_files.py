@@ -8,10 +8,12 @@ import errno
 import os
 import re
 import shlex
+from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.nomade_files import Entry, RefusedError, difference, keep
 
+GUARDS = "/var/lib/nomade/guard"  # where config_guard keeps armed switches
 PLACEHOLDER = r"%\((.+?)\)s"
 
 
@@ -125,7 +127,9 @@ def main() -> None:
     except RefusedError as refusal:
         module.fail_json(msg=str(refusal), reason=refusal.reason)
     changed = installer.changed
+    guard = module.params["guard"]
     module.exit_json(
+        guard_pending=bool(guard) and Path(GUARDS, guard["name"], "token").exists(),
         changed=bool(changed),
         changed_files=[entry.dest for entry in changed],
         notes=installer.notes,
