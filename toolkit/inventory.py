@@ -10,18 +10,20 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from toolkit import settings
-from toolkit.errors import BadInputError
+from toolkit.errors import BadInputError, NothingEvaluatedError
 from toolkit.files import write_atomically
-from toolkit.fleet import Config, Fleet, Kind, load, load_config
+from toolkit.fleet import Config, Fleet, Kind, load_all
 from toolkit.fleet import addresses as tunnel_addresses
 from toolkit.fleet.addresses import Addresses
+from toolkit.fleet.document import shown, suggestion
 from toolkit.fleet.model import Application, Endpoint, OfficePc
+from toolkit.fleet.roles import role_variables
 from toolkit.i18n import _
 from toolkit.reach import routes
 from toolkit.transport.base import Route
@@ -41,15 +43,33 @@ def generate(workspace: Workspace, commune: str) -> bool:
         ProblemsError: `nomade.yml`, `fleet.yml`, `addresses.yml` or `enrolment.yml` is wrong; nothing is written.
         BadInputError: no tunnel address is left, or the workspace's path has characters ssh cannot be given.
     """
+    return any(changed for _path, changed in generate_all(workspace, [commune]))
+
+
+def generate_all(workspace: Workspace, communes: Sequence[str]) -> list[tuple[str, bool]]:
+    """Write the inventories of several communes; return each `hosts.yml` and whether it (or its addresses) changed.
+
+    All fleet files are checked, alone and against each other, before anything is written. Raises as `generate`.
+    """
     if _UNQUOTABLE.search(str(workspace.root)):
         raise BadInputError(
-            _(
-                "{root}: quotes, $, %, braces and backslashes in the path cannot be given to ssh: move the workspace"
-            ).format(root=workspace.root)
+            _("{root}: quotes, $, %, braces and backslashes in the path do not fit ssh: move the workspace").format(
+                root=workspace.root
+            )
         )
-    config = load_config(workspace)
-    fleet = load(workspace, commune)
-    folder = workspace.commune(commune)
+    config, fleets = load_all(workspace, communes)
+    prepared = [(fleet, *_prepare(workspace, config, fleet)) for fleet in fleets]
+    result = []
+    for fleet, addresses, hosts in prepared:
+        folder = workspace.commune(fleet.commune.id)
+        changed = _write(folder.addresses, addresses)
+        result.append((shown(folder.hosts), _write(folder.hosts, hosts) or changed))
+    return result
+
+
+def _prepare(workspace: Workspace, config: Config, fleet: Fleet) -> tuple[str, str]:
+    """Return the texts of `addresses.yml` and `hosts.yml`."""
+    folder = workspace.commune(fleet.commune.id)
     before = tunnel_addresses.load(folder.addresses, fleet)
     addresses = tunnel_addresses.allocate(
         fleet.gateway.tunnel_network,
@@ -58,9 +78,44 @@ def generate(workspace: Workspace, commune: str) -> bool:
         before,
         datetime.now(UTC).date(),
     )
-    text = render(workspace, config, fleet, addresses)
-    changed = _write(folder.addresses, tunnel_addresses.render(addresses))
-    return _write(folder.hosts, text) or changed
+    return tunnel_addresses.render(addresses), render(workspace, config, fleet, addresses)
+
+
+def validate_all(workspace: Workspace, communes: Sequence[str]) -> tuple[Fleet, ...]:
+    """Return the fleets after every check that `generate` makes; nothing is written. Raises as it does."""
+    config, fleets = load_all(workspace, communes)
+    for fleet in fleets:
+        _prepare(workspace, config, fleet)
+    return fleets
+
+
+def explain(workspace: Workspace, communes: Sequence[str], host: str, *, everything: bool) -> list[str]:
+    """Return one line per setting of `host`: name, value, and the layer it comes from.
+
+    Raises:
+        NothingEvaluatedError: none of the communes has such an endpoint.
+    """
+    config, fleets = load_all(workspace, communes)
+    fleet = next((one for one in fleets if any(endpoint.name == host for endpoint in one.endpoints)), None)
+    if fleet is None:
+        hint = suggestion(host, [endpoint.name for one in fleets for endpoint in one.endpoints])
+        raise NothingEvaluatedError(" ".join([_("no endpoint is called “{name}”").format(name=host), hint]).strip())
+    values = settings.effective(fleet, host, settings.of_profile(config.profile))
+    return [
+        f"{name}: {_scalar(setting.value)}  # {_source(setting.source)}"
+        for name, setting in sorted(values.items())
+        if everything or setting.source != "default"
+    ]
+
+
+def _source(source: settings.Source) -> str:
+    return {
+        "default": _("role default"),
+        "profile": _("profile"),
+        "commune": _("commune"),
+        "kind": _("kind of endpoint"),
+        "endpoint": _("this endpoint"),
+    }[source]
 
 
 def _write(path: Path, text: str) -> bool:
@@ -74,12 +129,14 @@ def render(workspace: Workspace, config: Config, fleet: Fleet, addresses: Addres
     """Return the text of `hosts.yml`: the same for the same files, in the order of the fleet file."""
     group = "commune_" + fleet.commune.id.replace("-", "_")
     ways = routes(workspace, fleet, config=config, tunnel=addresses.tunnel)
+    profile = settings.of_profile(config.profile)
     lines = ["all:", "  children:", f"    {group}:", "      vars:"]
     lines += _pairs(_commune_facts(workspace, config, fleet), 8)
     lines.append("      hosts:")
     for endpoint in fleet.endpoints:
         lines.append(f"        {_scalar(endpoint.name)}:")
         lines += _pairs(_host_variables(fleet, endpoint, ways[endpoint.name], addresses), 10)
+        lines += _pairs(_changed_settings(fleet, endpoint.name, profile), 10)
     for kind, name in _GROUPS.items():
         members = [endpoint.name for endpoint in fleet.endpoints if endpoint.kind is kind]
         lines.append(f"    {name}:")
@@ -127,7 +184,7 @@ def _host_variables(fleet: Fleet, endpoint: Endpoint, way: Route, addresses: Add
             variables |= _laptop_facts(fleet, endpoint.name, addresses)
         case Kind.OFFICE_PC:
             variables |= _office_pc_facts(fleet, endpoint, addresses)
-    return variables | _changed_settings(fleet, endpoint.name)
+    return variables
 
 
 def _laptop_facts(fleet: Fleet, name: str, addresses: Addresses) -> dict[str, Any]:
@@ -182,11 +239,11 @@ def _services(applications: Iterable[Application]) -> list[dict[str, Any]]:
     ]
 
 
-def _changed_settings(fleet: Fleet, endpoint: str) -> dict[str, Any]:
-    known = settings.role_variables()
+def _changed_settings(fleet: Fleet, endpoint: str, profile: Mapping[str, object]) -> dict[str, Any]:
+    known = role_variables()
     return {
         name: setting.value
-        for name, setting in sorted(settings.overrides(fleet, endpoint).items())
+        for name, setting in sorted(settings.overrides(fleet, endpoint, profile).items())
         if name not in known or known[name].computed or known[name].default != setting.value
     }
 

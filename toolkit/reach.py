@@ -73,13 +73,15 @@ def routes(
     enrolled = enrolment(workspace, commune)
     inner = load_addresses(folder.addresses, fleet).tunnel if tunnel is None else tunnel
 
+    identity = workspace.management_key
+
     def to(endpoint: Endpoint, address: str, jump: Route | None = None) -> Route:
         return Route(
             alias=endpoint.name,
             address=address,
             port=endpoint.management.port,
             user=account,
-            identity=workspace.management_key,
+            identity=identity,
             known_hosts=folder.known_hosts,
             jump=jump,
         )

@@ -5,19 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
-import yaml
-
 from toolkit import paths
-from toolkit.errors import BadInputError
+from toolkit.catalogue import Catalogue, Profile
+from toolkit.catalogue_files import read_folder
+from toolkit.errors import Problem, ProblemsError
 from toolkit.fleet.model import Fleet
-from toolkit.i18n import _
+from toolkit.fleet.roles import role_variables
 
 Source: TypeAlias = Literal["default", "profile", "commune", "kind", "endpoint"]
-
-_JINJA = ("{{", "{%", "{#")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,41 +25,20 @@ class Setting:
     source: Source
 
 
-@dataclass(frozen=True, slots=True)
-class Variable:
-    """A public role variable. `computed` says that its default is an expression, so no value is known here."""
-
-    role: str
-    default: Any
-    computed: bool
-
-
 @cache
-def role_variables(roles: Path | None = None) -> Mapping[str, Variable]:
-    """Return every public role variable by name, read from `roles/*/defaults/main.yml` (once).
+def of_profile(name: str) -> Mapping[str, object]:
+    """Return the settings that a profile asks for, its own over those of the profiles it extends.
+
+    Reads the profiles only: an inventory does not depend on controls.
 
     Raises:
-        BadInputError: a defaults file is not YAML.
+        BadInputError: no such profile, or a profile file is wrong.
     """
-    variables: dict[str, Variable] = {}
-    for path in sorted((roles or paths.roles_dir()).glob("*/defaults/main.yml")):
-        try:
-            defaults = yaml.load(path.read_bytes(), Loader=yaml.CSafeLoader) or {}
-        except yaml.YAMLError as error:
-            raise BadInputError(_("{file}: not valid YAML: {reason}").format(file=path, reason=error)) from error
-        role = path.parent.parent.name
-        for name, value in defaults.items():
-            if not name.startswith("__"):
-                variables[name] = Variable(role, value, _has_expression(value))
-    return variables
-
-
-def _has_expression(value: Any) -> bool:
-    if isinstance(value, str):
-        return any(mark in value for mark in _JINJA)
-    if isinstance(value, dict):
-        return any(_has_expression(item) for pair in value.items() for item in pair)
-    return isinstance(value, list) and any(_has_expression(item) for item in value)
+    problems: list[Problem] = []
+    profiles = read_folder(paths.profiles_dir(), Profile, problems)
+    if problems:
+        raise ProblemsError(problems)
+    return Catalogue({}, profiles, {}).settings(name)
 
 
 def overrides(fleet: Fleet, endpoint: str, profile_settings: Mapping[str, object] | None = None) -> dict[str, Setting]:

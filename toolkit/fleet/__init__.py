@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from toolkit.errors import ProblemsError
 from toolkit.fleet.config import Cig, Config
-from toolkit.fleet.document import read
+from toolkit.fleet.loading import load, load_all, load_config
 from toolkit.fleet.model import (
     Application,
     Commune,
@@ -24,8 +23,6 @@ from toolkit.fleet.model import (
     System,
     Teleworker,
 )
-from toolkit.fleet.problems import validate
-from toolkit.workspace import Workspace
 
 __all__ = [
     "Application",
@@ -48,33 +45,6 @@ __all__ = [
     "System",
     "Teleworker",
     "load",
+    "load_all",
     "load_config",
 ]
-
-
-def load_config(workspace: Workspace) -> Config:
-    """Return what `nomade.yml` says.
-
-    Raises:
-        ProblemsError: everything wrong in it, each at its line and column.
-        BadInputError: it cannot be read.
-    """
-    document = read(workspace.config_file)
-    config = validate(Config, document)
-    if config is None or document.problems:
-        raise ProblemsError(document.problems)
-    return config
-
-
-def load(workspace: Workspace, commune: str) -> Fleet:
-    """Return the fleet of one commune.
-
-    Raises:
-        ProblemsError: everything wrong in its `fleet.yml`, each at its line and column.
-        BadInputError: the file cannot be read.
-    """
-    document = read(workspace.commune(commune).fleet)
-    fleet = validate(Fleet, document)
-    if fleet is None or document.problems:
-        raise ProblemsError(document.problems)
-    return fleet

@@ -1,0 +1,194 @@
+"""What no single value can show: references, duplicates, networks, pairing. Every problem is reported, none raised."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from ipaddress import IPv4Address, IPv4Network, ip_address
+
+from toolkit.fleet.document import Document, Path_, suggestion
+from toolkit.fleet.model import Endpoint, Fleet
+from toolkit.i18n import _
+
+Placed = tuple[Path_, str]
+
+
+def check(document: Document, fleet: Fleet, folder: str, elsewhere: Callable[[str], str | None]) -> None:
+    """Add every problem between parts of one fleet to `document`.
+
+    Args:
+        folder: name of the folder the file is in; the commune's id must be the same.
+        elsewhere: returns the commune that has an endpoint of a given name, when another one of the workspace has.
+    """
+    if fleet.commune.id != folder:
+        document.report(
+            ("commune", "id"),
+            _("the commune is “{id}” but its folder is “{folder}”").format(id=fleet.commune.id, folder=folder),
+            _("give both the same name"),
+        )
+    _check_duplicates(document, fleet)
+    _check_networks(document, fleet)
+    _check_office_addresses(document, fleet)
+    _check_references(document, fleet)
+    _check_posts(document, fleet, elsewhere)
+    start, _hyphen, end = fleet.regime.hours.partition("-")
+    if start >= end:
+        document.report(("regime", "hours"), _("the hours end before they begin"))
+
+
+def placed_endpoints(fleet: Fleet) -> Iterator[tuple[Path_, Endpoint]]:
+    """Yield each endpoint with the path that leads to it in the file."""
+    yield ("gateway",), fleet.gateway
+    for index, laptop in enumerate(fleet.laptops):
+        yield ("laptops", index), laptop
+    for index, pc in enumerate(fleet.office_pcs):
+        yield ("office_pcs", index), pc
+
+
+def identities(fleet: Fleet) -> dict[str, list[Placed]]:
+    """Return what must be unique in a whole workspace: names, management addresses, serial numbers, MAC addresses."""
+    found: dict[str, list[Placed]] = {"name": [], "management": [], "serial": [], "mac": []}
+    for path, endpoint in placed_endpoints(fleet):
+        found["name"].append(((*path, "name"), endpoint.name))
+        place = endpoint.management
+        found["management"].append(((*path, "management", "address"), f"{place.address}:{place.port}"))
+        if endpoint.serial:
+            found["serial"].append(((*path, "serial"), endpoint.serial))
+        if endpoint.mac:
+            found["mac"].append(((*path, "mac"), endpoint.mac.lower()))
+    return found
+
+
+def duplicate(what: str, value: str) -> str:
+    """Return the message for a value that something else already has; `what` is a key of `identities`."""
+    return {
+        "name": _("the name “{value}” is already taken"),
+        "management": _("the management address {value} is already taken"),
+        "serial": _("the serial number “{value}” is already taken"),
+        "mac": _("the MAC address {value} is already taken"),
+    }[what].format(value=value)
+
+
+def _check_duplicates(document: Document, fleet: Fleet) -> None:
+    for what, values in identities(fleet).items():
+        for path, value in _repeated(values):
+            document.report(path, duplicate(what, value))
+    lists: Iterable[tuple[str, str, Sequence[object]]] = (
+        ("services", "id", fleet.services),
+        ("duties", "id", fleet.duties),
+        ("applications", "id", fleet.applications),
+        ("teleworkers", "login", fleet.teleworkers),
+    )
+    for name, key, items in lists:
+        for path, value in _repeated([((name, index, key), getattr(item, key)) for index, item in enumerate(items)]):
+            document.report(path, _("“{value}” is given twice").format(value=value))
+
+
+def _repeated(values: Iterable[Placed]) -> Iterator[Placed]:
+    seen: set[str] = set()
+    for path, value in values:
+        if value in seen:
+            yield path, value
+        seen.add(value)
+
+
+def _check_networks(document: Document, fleet: Fleet) -> None:
+    gateway = fleet.gateway
+    tunnel, office = IPv4Network(gateway.tunnel_network), IPv4Network(gateway.office.network)
+    if tunnel.prefixlen > 30:
+        document.report(("gateway", "tunnel_network"), _("{network} is too small for a laptop").format(network=tunnel))
+    if tunnel.overlaps(office):
+        document.report(
+            ("gateway", "tunnel_network"),
+            _("the tunnel network {tunnel} overlaps the office network {office}").format(tunnel=tunnel, office=office),
+        )
+    public = ip_address(gateway.public.address)
+    if public in tunnel or public in office:
+        document.report(
+            ("gateway", "public", "address"),
+            _("{address} is inside the tunnel or office network, so no laptop reaches it").format(address=public),
+        )
+    for index, application in enumerate(fleet.applications):
+        if IPv4Address(application.address) in tunnel:
+            document.report(
+                ("applications", index, "address"),
+                _("{address} is inside the tunnel network {network}").format(
+                    address=application.address, network=tunnel
+                ),
+            )
+
+
+def _check_office_addresses(document: Document, fleet: Fleet) -> None:
+    office = IPv4Network(fleet.gateway.office.network)
+    edges = (office.network_address, office.broadcast_address)
+    places: list[Placed] = [(("gateway", "office", "address"), fleet.gateway.office.address)]
+    places += [
+        (("office_pcs", index, "office_address"), pc.office_address) for index, pc in enumerate(fleet.office_pcs)
+    ]
+    for path, text in places:
+        address = IPv4Address(text)
+        if address not in office:
+            document.report(
+                path, _("{address} is outside the office network {network}").format(address=text, network=office)
+            )
+        elif address in edges:
+            document.report(path, _("{address} is the network or broadcast address").format(address=text))
+    for path, text in _repeated(places):
+        document.report(path, _("the office address {address} is already taken").format(address=text))
+
+
+def _check_references(document: Document, fleet: Fleet) -> None:
+    services = [item.id for item in fleet.services]
+    applications = [item.id for item in fleet.applications]
+    duties = [item.id for item in fleet.duties]
+    for index, duty in enumerate(fleet.duties):
+        _known(document, ("duties", index, "service"), duty.service, services)
+        for position, application in enumerate(duty.applications):
+            _known(document, ("duties", index, "applications", position), application, applications)
+    for index, teleworker in enumerate(fleet.teleworkers):
+        _known(document, ("teleworkers", index, "duty"), teleworker.duty, duties)
+    names = {endpoint.name: None for endpoint in fleet.endpoints}
+    for name in fleet.settings.endpoints:
+        _known(document, ("settings", "endpoints", name), name, names, key=True)
+
+
+def _known(document: Document, path: Path_, value: str, known: Collection[str], *, key: bool = False) -> bool:
+    if value in known:
+        return True
+    document.report(path, _unknown(value), suggestion(value, list(known)), key=key)
+    return False
+
+
+def _unknown(value: str) -> str:
+    return _("“{value}” is not declared in this file").format(value=value)
+
+
+def _check_posts(document: Document, fleet: Fleet, elsewhere: Callable[[str], str | None]) -> None:
+    logins = {item.login: item.duty for item in fleet.teleworkers}
+    eligible = {duty.id: duty.eligible for duty in fleet.duties}
+    laptops, pcs = {item.name: None for item in fleet.laptops}, {item.name: None for item in fleet.office_pcs}
+    for index, post in enumerate(fleet.posts):
+        path: Path_ = ("posts", index)
+        if post.teleworker not in logins:
+            document.report((*path, "teleworker"), _unknown(post.teleworker), suggestion(post.teleworker, list(logins)))
+        elif not eligible.get(logins[post.teleworker], True):
+            document.report(
+                (*path, "teleworker"),
+                _("the duty “{duty}” of {login} may not telework").format(
+                    duty=logins[post.teleworker], login=post.teleworker
+                ),
+                _("remove the post, or make the duty eligible"),
+            )
+        for key, name, known in (("laptop", post.laptop, laptops), ("office_pc", post.office_pc, pcs)):
+            if name is not None and name not in known:
+                _report_machine(document, (*path, key), name, list(known), elsewhere(name))
+    for key in ("laptop", "office_pc"):
+        members = [(("posts", index, key), getattr(post, key)) for index, post in enumerate(fleet.posts)]
+        for place, name in _repeated([(place, name) for place, name in members if name]):
+            document.report(place, _("“{name}” already belongs to another post").format(name=name))
+
+
+def _report_machine(document: Document, path: Path_, name: str, known: Sequence[str], owner: str | None) -> None:
+    if owner is not None:
+        document.report(path, _("“{name}” belongs to another commune: {owner}").format(name=name, owner=owner))
+    else:
+        document.report(path, _unknown(name), suggestion(name, known))

@@ -1,0 +1,133 @@
+"""Load the files of a workspace: one commune, or several with what must hold between them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from ipaddress import IPv4Network, ip_network
+
+from toolkit.errors import NomadeError, Problem, ProblemsError
+from toolkit.fleet import checks, setting_checks
+from toolkit.fleet.config import Config
+from toolkit.fleet.document import Document, read
+from toolkit.fleet.model import Fleet
+from toolkit.fleet.problems import validate
+from toolkit.i18n import _
+from toolkit.workspace import Workspace
+
+
+def load_config(workspace: Workspace) -> Config:
+    """Return what `nomade.yml` says.
+
+    Raises:
+        ProblemsError: everything wrong in it, each at its line and column.
+        BadInputError: it cannot be read.
+    """
+    document = read(workspace.config_file)
+    config = validate(Config, document)
+    if config is None or document.problems:
+        raise ProblemsError(document.problems)
+    return config
+
+
+def load(workspace: Workspace, commune: str) -> Fleet:
+    """Return the fleet of one commune.
+
+    Raises:
+        ProblemsError: everything wrong in its `fleet.yml`, each at its line and column.
+        BadInputError: the file cannot be read.
+    """
+    return _load(workspace, commune)[1]
+
+
+def load_all(workspace: Workspace, communes: Sequence[str]) -> tuple[Config, tuple[Fleet, ...]]:
+    """Return the configuration and the fleets of `communes`, after checking them one by one and against each other.
+
+    Communes that are not asked for are looked at too, as far as they can be read: a name, an address or a machine
+    may belong to one commune only.
+
+    Raises:
+        ProblemsError: everything wrong in `nomade.yml` and all of these fleet files.
+        BadInputError: a file cannot be read.
+    """
+    problems: list[Problem] = []
+    loaded: dict[str, tuple[Document, Fleet]] = {}
+    config: Config | None = None
+    try:
+        config = load_config(workspace)
+    except ProblemsError as error:
+        problems += error.problems
+    for commune in communes:
+        try:
+            loaded[commune] = _load(workspace, commune)
+        except ProblemsError as error:
+            problems += error.problems
+    _check_between(loaded, dict(_others(workspace, communes)))
+    if config is not None:
+        for document, fleet in loaded.values():
+            _check_against_config(document, fleet, config)
+    problems += [problem for document, _fleet in loaded.values() for problem in document.problems]
+    if problems or config is None:
+        raise ProblemsError(problems)
+    return config, tuple(fleet for _document, fleet in loaded.values())
+
+
+def _load(workspace: Workspace, commune: str) -> tuple[Document, Fleet]:
+    document = read(workspace.commune(commune).fleet)
+    fleet = validate(Fleet, document)
+    if fleet is not None:
+        checks.check(document, fleet, commune, lambda name: _owner(workspace, commune, name))
+        setting_checks.check(document, fleet.settings)
+    if fleet is None or document.problems:
+        raise ProblemsError(document.problems)
+    return document, fleet
+
+
+def _owner(workspace: Workspace, commune: str, name: str) -> str | None:
+    for other, fleet in _others(workspace, [commune]):
+        if any(endpoint.name == name for endpoint in fleet.endpoints):
+            return other
+    return None
+
+
+def _others(workspace: Workspace, communes: Sequence[str]) -> Iterator[tuple[str, Fleet]]:
+    """Yield the fleets that are not in `communes` and can be read: another commune's mistake stops nobody else."""
+    for other in workspace.communes():
+        if other in communes:
+            continue
+        try:
+            document = read(workspace.commune(other).fleet)
+            fleet = validate(Fleet, document)
+        except NomadeError:
+            continue
+        if fleet is not None:
+            yield other, fleet
+
+
+def _check_between(loaded: dict[str, tuple[Document, Fleet]], others: dict[str, Fleet]) -> None:
+    owners: dict[tuple[str, str], str] = {}
+    for commune, fleet in others.items():
+        for what, values in checks.identities(fleet).items():
+            owners |= {(what, value): commune for _path, value in values}
+    for commune, (document, fleet) in loaded.items():
+        for what, values in checks.identities(fleet).items():
+            for path, value in values:
+                owner = owners.setdefault((what, value), commune)
+                if owner != commune:
+                    document.report(path, checks.duplicate(what, value), _("by commune {owner}").format(owner=owner))
+
+
+def _check_against_config(document: Document, fleet: Fleet, config: Config) -> None:
+    tunnel = IPv4Network(fleet.gateway.tunnel_network)
+    for text in (*config.setup_networks, *config.management_addresses):
+        network = ip_network(text)
+        if isinstance(network, IPv4Network) and tunnel.overlaps(network):
+            document.report(
+                ("gateway", "tunnel_network"),
+                _("the tunnel network {tunnel} overlaps {network} of nomade.yml").format(tunnel=tunnel, network=text),
+            )
+    for index, teleworker in enumerate(fleet.teleworkers):
+        if teleworker.login == config.management_account:
+            document.report(
+                ("teleworkers", index, "login"),
+                _("“{login}” is the management account of nomade.yml").format(login=teleworker.login),
+            )
