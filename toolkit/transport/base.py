@@ -13,6 +13,10 @@ class NotEnrolledError(UnreachableError):
     """No host key is pinned for the endpoint, so it was not connected to."""
 
 
+class LoginRefusedError(UnreachableError):
+    """The endpoint is the right one and answered, but does not let this user in with this key or password."""
+
+
 class HostKeyChangedError(UnreachableError):
     """The endpoint showed another host key than the pinned one; nothing was sent to it."""
 

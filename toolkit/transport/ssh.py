@@ -17,7 +17,7 @@ import paramiko
 
 from toolkit.errors import BadInputError, UnreachableError
 from toolkit.i18n import _
-from toolkit.transport.base import HostKeyChangedError, NotEnrolledError, Result, Route
+from toolkit.transport.base import HostKeyChangedError, LoginRefusedError, NotEnrolledError, Result, Route
 from toolkit.transport.known_hosts import KEY_TYPE, HostKey, changed, pins
 
 # What goes wrong is said once, by us: paramiko would print tracebacks of its own on standard error.
@@ -26,7 +26,8 @@ logging.getLogger("paramiko").setLevel(logging.CRITICAL + 1)
 
 CONNECT_SECONDS = 10.0
 _CHUNK = 65_536
-_LOST = (paramiko.SSHException, EOFError, OSError)
+# Whatever a hostile server makes paramiko's own thread stumble over is raised again here, of any type.
+_LOST = (Exception,)
 
 
 class Client(paramiko.Transport):
@@ -130,23 +131,27 @@ def _pinned(route: Route) -> HostKey:
     return known
 
 
-def authenticate(route: Route, client: Client, timeout: float) -> None:
-    """Log in with the route's user and key.
+def authenticate(route: Route, client: Client, timeout: float, password: str | None = None) -> None:
+    """Log in as the route's user, with `password` when there is one, else with the route's key.
 
     Raises:
-        UnreachableError: refused or too slow.
+        LoginRefusedError: refused or too slow.
         BadInputError: the key file is missing or unusable.
     """
     client.auth_timeout = timeout
-    key = load_key(route.identity)
+    means = _("key {file}").format(file=route.identity) if password is None else _("password")
+    key = load_key(route.identity) if password is None else None
     try:
-        left = client.auth_publickey(route.user, key)
+        if key is not None:
+            left = client.auth_publickey(route.user, key)
+        else:
+            left = client.auth_password(route.user, password or "")
     except _LOST:
         left = ["?"]
     if left:
-        raise UnreachableError(
-            _("{endpoint}: login of {user} refused (key {file})").format(
-                endpoint=route.alias, user=route.user, file=route.identity
+        raise LoginRefusedError(
+            _("{endpoint}: login of {user} refused ({means})").format(
+                endpoint=route.alias, user=route.user, means=means
             )
         )
 
@@ -154,8 +159,10 @@ def authenticate(route: Route, client: Client, timeout: float) -> None:
 class SshTransport:
     """Runs scripts over SSH. Safe to use from several threads; a gateway is connected to once for all behind it."""
 
-    def __init__(self, connect_timeout: float = CONNECT_SECONDS) -> None:
+    def __init__(self, connect_timeout: float = CONNECT_SECONDS, password: str | None = None) -> None:
+        """`password`, for first contact only, logs in instead of the route's key and answers sudo when it asks."""
         self._connect_timeout = connect_timeout
+        self._password = password
         self._lock = threading.Lock()
         self._locks: dict[Route, threading.Lock] = {}
         self._gateways: dict[Route, Client | UnreachableError] = {}
@@ -183,19 +190,28 @@ class SshTransport:
         watchdog.daemon = True
         watchdog.start()
         try:
-            return _exchange(client, "sh" if route.user == "root" else "sudo -n sh", script, end, limit)
+            return self._as_root(client, route, script, end, limit)
         finally:
             watchdog.cancel()
             client.close()
 
+    def _as_root(self, client: Client, route: Route, script: str, end: float, limit: int) -> Result:
+        if route.user == "root":
+            return _exchange(client, "sh", script, end, limit)
+        # A password that sudo does not ask for would be read by the shell, so find out before it is sent.
+        if self._password is None or _exchange(client, "sudo -n true", "", end, limit).exit_code == 0:
+            return _exchange(client, "sudo -n sh", script, end, limit)
+        return _exchange(client, "sudo -k -S -p '' sh", f"{self._password}\n{script}", end, limit)
+
     def _connect(self, route: Route, timeout: float) -> Client:
         pinned = _pinned(route)
-        load_key(route.identity)
+        if self._password is None:
+            load_key(route.identity)  # our own mistake is found before anybody is connected to
         client, shown = handshake(route, self._stream(route, timeout), timeout)
         try:
             if shown != pinned:
                 raise HostKeyChangedError(changed(route.alias, pinned, shown))
-            authenticate(route, client, timeout)
+            authenticate(route, client, timeout, self._password)
         except BaseException:
             client.close()
             raise
