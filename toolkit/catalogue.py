@@ -56,11 +56,11 @@ class Expectation(_Model):
     """What one fact must be; all operators given must hold. A bare value in the file is `equals`."""
 
     equals: Operand | Scalar | None = None
-    one_of: Operand | list[Scalar] | None = None
+    one_of: Operand | list[Operand | Scalar] | None = None
     at_least: Operand | int | float | None = None
     at_most: Operand | int | float | None = None
-    contains: Operand | Scalar | list[Scalar] | None = None
-    only: Operand | list[Scalar] | None = None
+    contains: Operand | Scalar | list[Operand | Scalar] | None = None
+    only: Operand | list[Operand | Scalar] | None = None
     absent: Literal[True] | None = None
 
     @model_validator(mode="before")
@@ -113,7 +113,7 @@ class Control(_Model):
     fix: Text
     severity: Annotated[Severity, Field(strict=False)]
     applies_to: Annotated[list[Kind], Field(min_length=1)]
-    posts_only: bool = False
+    needs: list[str] = []  # facts of the fleet file without which it does not apply: an office PC nobody uses yet
     proven_in: list[Literal["container", "vm"]] = []
     references: dict[str, list[str]] = {}
     role: str | None = None

@@ -15,15 +15,13 @@ from toolkit.probes import Probe, registry
 class Subject:
     """What the control machine knows of the endpoint it judges.
 
-    `settings` are the role variables that provision it, `fleet` facts of the fleet file; `in_post` says that it is
-    paired with another endpoint (a laptop that has an office PC, an office PC that has a laptop).
+    `settings` are the role variables that provision it, `fleet` facts of the fleet file (toolkit/audit.py).
     """
 
     name: str
     kind: str
     settings: Mapping[str, Any] = field(default_factory=dict)
     fleet: Mapping[str, Any] = field(default_factory=dict)
-    in_post: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +52,7 @@ def evaluate(catalogue: Catalogue, profile: str, evidence: Evidence, subject: Su
 
 def applicable(control: Control, subject: Subject) -> bool:
     """Return whether `control` is for this endpoint at all."""
-    return subject.kind in control.applies_to and (subject.in_post or not control.posts_only)
+    return subject.kind in control.applies_to and all(subject.fleet.get(name) for name in control.needs)
 
 
 def probes_for(catalogue: Catalogue, profile: str, subject: Subject) -> tuple[Probe, ...]:
@@ -128,6 +126,8 @@ def compare(question: Question, facts: Mapping[str, Any], subject: Subject) -> t
 
 
 def _value(operand: Any, subject: Subject) -> Any:
+    if isinstance(operand, list):
+        return [value for item in operand for value in _list(_value(item, subject))]
     if not isinstance(operand, Operand):
         return operand
     source, name = (subject.settings, operand.setting) if operand.setting else (subject.fleet, operand.fleet)

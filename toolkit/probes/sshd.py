@@ -9,7 +9,7 @@ from toolkit.probes._text import ABSENT, scalar
 # service): what cannot be read is a failure of the command, never an empty answer.
 COMMAND = f"""
 sshd=$(command -v sshd || command -v /usr/sbin/sshd) || {{ echo {ABSENT}; exit 0; }}
-"$sshd" -T
+"$sshd" -T 2>/dev/null || {{ "$sshd" -T 2>&1 >/dev/null; exit 1; }}
 """
 
 # port 22

@@ -1,0 +1,45 @@
+"""Owner and permissions of a few files that open the way to everything else."""
+
+from __future__ import annotations
+
+from toolkit.probes import Probe
+
+COMMAND = """
+for file in /etc/shadow /etc/gshadow /usr/bin/su /etc/wireguard/nomade.key; do
+  if [ -e "$file" ]; then stat -c '%a %U %G %n' "$file"; else echo "none $file"; fi
+done
+find /etc/wireguard -type f ! -perm 600 -printf '%m %u %g %p\\n' 2>/dev/null
+echo end
+"""
+
+# 640 root shadow /etc/shadow
+# 640 root shadow /etc/gshadow
+# 4755 root root /usr/bin/su
+# none /etc/wireguard/nomade.key
+# end
+WATCHED = ("/etc/shadow", "/etc/gshadow", "/usr/bin/su", "/etc/wireguard/nomade.key")
+
+
+def parse(text: str) -> dict[str, object]:
+    """Return each file's rights as `mode owner group` (`none`: not there), and `tunnel_open`: files of the tunnel that
+    others than root may read or change.
+    """
+    lines = text.strip().splitlines()
+    if not lines or lines[-1] != "end":
+        raise ValueError("cut at the end")
+    facts: dict[str, object] = {}
+    loose: list[str] = []
+    for line in lines[:-1]:
+        rights, _, path = line.rpartition(" ")
+        if not rights:
+            raise ValueError(f"not a file: {line!r}")
+        if path in facts or path not in WATCHED:
+            loose.append(path)
+        else:
+            facts[path] = rights
+    if len(facts) != len(WATCHED):
+        raise ValueError("a file is missing")
+    return facts | {"tunnel_open": loose}
+
+
+PROBE = Probe(name="file_rights", command=COMMAND, parse=parse)

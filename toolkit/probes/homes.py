@@ -1,0 +1,31 @@
+"""Who else may look into people's home folders."""
+
+from __future__ import annotations
+
+from toolkit.probes import Probe
+
+COMMAND = """
+getent passwd | awk -F: '$3 >= 1000 && $3 < 60000 { print $6 }' | while IFS= read -r folder; do
+  [ -d "$folder" ] && stat -c '%a %n' -- "$folder"
+done
+echo end
+"""
+
+# 700 /home/nomade
+# 755 /home/camille.roux
+# end
+
+
+def parse(text: str) -> dict[str, object]:
+    """Return the home folders that others than owner and group may enter or read (`open`)."""
+    lines = text.strip().splitlines()
+    if not lines or lines[-1] != "end":
+        raise ValueError("cut at the end")
+    modes = [line.split(" ", 1) for line in lines[:-1]]
+    return {
+        "homes": [folder for _mode, folder in modes],
+        "open": [home for mode, home in modes if int(mode, 8) & 0o007],
+    }
+
+
+PROBE = Probe(name="homes", command=COMMAND, parse=parse)

@@ -1,0 +1,32 @@
+"""Programs that send passwords in clear or have no place on a telework post."""
+
+from __future__ import annotations
+
+from toolkit.probes import Probe
+
+NAMES = (
+    "inetutils-telnet", "inetutils-telnetd", "nis", "rsh-client", "rsh-redone-client", "rsh-redone-server",
+    "rsh-server", "talk", "talkd", "telnet", "telnet-ssl", "telnetd", "telnetd-ssl", "tftp", "tftpd", "xinetd",
+)  # fmt: skip
+COMMAND = f"""
+for name in {" ".join(NAMES)}; do
+  dpkg-query --show --showformat '${{db:Status-Status}} ${{Package}}\\n' "$name" 2>/dev/null
+done
+echo end
+"""
+
+# not-installed telnet
+# installed inetutils-telnet
+# end
+
+
+def parse(text: str) -> dict[str, object]:
+    """Return the names of those that are installed."""
+    lines = text.strip().splitlines()
+    if not lines or lines[-1] != "end":
+        raise ValueError("cut at the end")
+    states = [line.split(" ") for line in lines[:-1]]
+    return {"installed": sorted(name for state, name in states if state == "installed")}
+
+
+PROBE = Probe(name="legacy_packages", command=COMMAND, parse=parse)

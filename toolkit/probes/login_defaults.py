@@ -1,0 +1,25 @@
+"""What new accounts and logins get: login.defs."""
+
+from __future__ import annotations
+
+from toolkit.probes import Probe
+from toolkit.probes._text import pairs, scalar, take
+
+COMMAND = """
+awk '/^[A-Z]/ { print $1, $2 }' /etc/login.defs
+"""
+
+# UMASK 022
+# PASS_MAX_DAYS 99999
+# ENCRYPT_METHOD YESCRYPT
+
+
+def parse(text: str) -> dict[str, object]:
+    """Return umask (three octal digits, as text), pass_max_days (days) and encrypt_method."""
+    values = pairs(text)
+    days, method = take(values, "PASS_MAX_DAYS", "ENCRYPT_METHOD")
+    umask = values.get("UMASK", "022")  # shadow 4.17 (Debian 13) no longer writes its default
+    return {"umask": umask.rjust(3, "0")[-3:], "pass_max_days": scalar(days), "encrypt_method": method}
+
+
+PROBE = Probe(name="login_defaults", command=COMMAND, parse=parse)

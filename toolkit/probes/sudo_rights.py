@@ -1,0 +1,45 @@
+"""Who may become root: asked of sudo itself for every person's account, and of the groups that amount to it."""
+
+from __future__ import annotations
+
+from toolkit.probes import Probe
+from toolkit.probes._text import ABSENT
+
+COMMAND = f"""
+people=$(getent passwd | awk -F: '$3 >= 1000 && $3 < 60000 {{ print $1 }}')
+if command -v sudo >/dev/null; then
+  for login in $people; do
+    LC_ALL=C sudo -n -l -U "$login" 2>/dev/null | grep -q 'may run the following' && echo "sudo $login"
+  done
+else
+  echo {ABSENT}
+fi
+for group in sudo wheel docker lxd disk shadow; do
+  getent group "$group" | cut -d: -f4 | tr ',' '\\n' | sed -n 's/^./group &/p'
+done
+echo end
+"""
+
+# sudo nomade
+# group camille.roux
+# end
+
+
+def parse(text: str) -> dict[str, object]:
+    """Return the logins that may use sudo (`may_sudo`) and those in a group that amounts to it (`in_groups`)."""
+    lines = text.strip().splitlines()
+    if not lines or lines[-1] != "end":
+        raise ValueError("cut at the end")
+    found: dict[str, set[str]] = {"sudo": set(), "group": set()}
+    for line in lines[:-1]:
+        if line != ABSENT:
+            kind, login = line.split()
+            found[kind].add(login)
+    return {
+        "installed": ABSENT not in lines,
+        "may_sudo": sorted(found["sudo"]),
+        "in_groups": sorted(found["group"]),
+    }
+
+
+PROBE = Probe(name="sudo_rights", command=COMMAND, parse=parse)

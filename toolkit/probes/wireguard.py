@@ -1,0 +1,61 @@
+"""The tunnel as WireGuard sees it, without any key that is secret: `wg show … dump` would print the private one."""
+
+from __future__ import annotations
+
+from toolkit.probes import Probe
+from toolkit.probes._text import ABSENT, scalar
+
+INTERFACE = "wg-nomade"
+COMMAND = f"""
+command -v wg >/dev/null || {{ echo {ABSENT}; exit 0; }}
+[ -e /sys/class/net/{INTERFACE} ] || {{ echo down; exit 0; }}
+set -e
+echo "now $(date +%s)"
+for field in latest-handshakes allowed-ips persistent-keepalive; do
+  answer=$(wg show {INTERFACE} "$field")
+  [ -z "$answer" ] || printf '%s\\n' "$answer" | sed "s/^/$field /"
+done
+echo end
+"""
+
+# now 1764000100
+# latest-handshakes SN7GlLIQOFCqgR/EwpKqv6hOyQ6Wh1yEmu1O0LcGHHw=	1764000000
+# allowed-ips SN7GlLIQOFCqgR/EwpKqv6hOyQ6Wh1yEmu1O0LcGHHw=	0.0.0.0/0 ::/0
+# persistent-keepalive SN7GlLIQOFCqgR/EwpKqv6hOyQ6Wh1yEmu1O0LcGHHw=	25
+# end
+NEVER = 10**9  # seconds: the age of a handshake that never was
+
+
+def parse(text: str) -> dict[str, object]:
+    """Return what the peers may send and when they last did: ages and keepalive in seconds, networks in CIDR."""
+    if text.strip() in (ABSENT, "down"):
+        return {"installed": text.strip() == "down", "up": False, "peers": 0}
+    lines = text.strip().splitlines()
+    if not lines[0].startswith("now ") or lines[-1] != "end":
+        raise ValueError("cut at the beginning or at the end")
+    now = int(lines[0].split()[1])
+    fields: dict[str, dict[str, list[str]]] = {"latest-handshakes": {}, "allowed-ips": {}, "persistent-keepalive": {}}
+    for line in lines[1:-1]:
+        field, peer, *values = line.split()
+        fields[field][peer] = values
+    if len({frozenset(peers) for peers in fields.values()}) != 1:
+        raise ValueError("peers that differ from one question to the next")
+    allowed = sorted({net for nets in fields["allowed-ips"].values() for net in nets if net != "(none)"})
+    return {"installed": True, "up": True, "peers": len(fields["allowed-ips"]), "allowed": allowed} | _times(
+        now, fields
+    )
+
+
+def _times(now: int, fields: dict[str, dict[str, list[str]]]) -> dict[str, object]:
+    moments = [int(moment) for [moment] in fields["latest-handshakes"].values()]
+    ages = [now - moment if moment else NEVER for moment in moments]
+    beats = [scalar(beat) for [beat] in fields["persistent-keepalive"].values()]
+    wide = [net for nets in fields["allowed-ips"].values() for net in nets if not net.endswith(("/32", "/128"))]
+    return {
+        "newest_handshake_age": min(ages, default=NEVER),
+        "keepalive": min((beat if isinstance(beat, int) else NEVER for beat in beats), default=NEVER),
+        "wide": sorted(net for net in wide if net != "(none)"),
+    }
+
+
+PROBE = Probe(name="wireguard", command=COMMAND, parse=parse)
