@@ -1,0 +1,76 @@
+"""Reports: what is known of a commune, as a page, a table, JSON or CSV. One module per format, found by walking."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from typing import TYPE_CHECKING, Protocol
+
+from toolkit.errors import BadInputError
+from toolkit.i18n import _
+
+if TYPE_CHECKING:
+    from toolkit.catalogue import Catalogue
+    from toolkit.finding import Audit
+    from toolkit.report.model import Report
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How a terminal shows a table; the other formats ignore it. `full` lists every control, not only open ones."""
+
+    colour: bool = False
+    width: int = 100
+    full: bool = False
+
+
+class Renderer(Protocol):
+    """A module of this folder with a `FORMAT`: reports in, one document out. It computes nothing, it prints."""
+
+    FORMAT: str
+
+    def render(self, reports: Sequence[Report], look: Look) -> str | bytes: ...
+
+
+@cache
+def renderers() -> Mapping[str, Renderer]:
+    """Return the renderers by format name, in alphabetical order."""
+    modules = (importlib.import_module(f"{__name__}.{item.name}") for item in pkgutil.iter_modules(__path__))
+    found = {module.FORMAT: module for module in modules if hasattr(module, "FORMAT")}
+    return dict(sorted(found.items()))
+
+
+def render(reports: Sequence[Report], format: str, look: Look | None = None) -> str | bytes:
+    """Return one document with these reports, in the language each was built in.
+
+    Raises:
+        BadInputError: an unknown format, or several communes in a format that belongs to one commune only.
+    """
+    if format not in renderers():
+        message = _("unknown format “{name}”; known: {known}")
+        raise BadInputError(message.format(name=format, known=", ".join(renderers())))
+    return renderers()[format].render(reports, look or Look())
+
+
+def render_audits(
+    audits: Sequence[Audit],
+    catalogue: Catalogue,
+    format: str,
+    language: str,
+    *,
+    now: datetime,
+    freshness_days: int | None = None,
+    look: Look | None = None,
+) -> str | bytes:
+    """Return what these runs of the audit found. `now` and `freshness_days` make old evidence stale (None: never).
+
+    Raises:
+        BadInputError: as `render`.
+    """
+    from toolkit.report.document import of_run
+
+    return render([of_run(audit, catalogue, language, now, freshness_days) for audit in audits], format, look)

@@ -1,0 +1,113 @@
+"""`nomade report`: the documents that say what is known of a commune or of one post."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from toolkit.cli import options
+from toolkit.i18n import _, language
+
+if TYPE_CHECKING:
+    from toolkit.report.model import Report
+    from toolkit.workspace import Workspace
+
+# Written out, because finding them by walking toolkit/report would import every renderer to print a help text; a test
+# keeps it equal to what is there.
+FORMATS = ("csv", "html", "json", "table")
+
+_format = click.option(
+    "-f",
+    "--format",
+    "format_name",
+    type=click.Choice(FORMATS),
+    default="html",
+    show_default=True,
+    help=_("Format of the report."),
+)
+_output = click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path, allow_dash=True),
+    help=_("File or folder to write to, - for standard output (HTML: reports/ of the workspace by default)."),
+)
+_no_color = click.option(
+    "--no-color", "no_colour", is_flag=True, help=_("No colours (also with NO_COLOR, or when not on a terminal).")
+)
+
+
+@click.group("report", help=_("Write what is known of a commune or of one post; touches no machine."))
+def command() -> None:
+    """Group of the kinds of report."""
+
+
+@command.command("commune", help=_("The report of one commune (or of each): who is compliant, since when, what to do."))
+@options.workspace
+@options.communes
+@_format
+@_output
+@_no_color
+def commune(
+    workspace: Workspace, communes: tuple[str, ...], format_name: str, output: Path | None, no_colour: bool
+) -> int:
+    """Write one report per commune and print the paths, or the report itself."""
+    from toolkit.report.commune import default_folder
+
+    reports = _reports(workspace, workspace.select(communes))
+    if output is None and format_name == "html":
+        output = default_folder(workspace)
+    return _deliver(reports, format_name, output, no_colour=no_colour)
+
+
+@command.command("post", help=_("The report of one machine's post only: HOST is a laptop, an office PC or a gateway."))
+@click.argument("host")
+@options.workspace
+@options.communes
+@_format
+@_output
+@_no_color
+def post(
+    workspace: Workspace,
+    communes: tuple[str, ...],
+    host: str,
+    format_name: str,
+    output: Path | None,
+    no_colour: bool,
+) -> int:
+    """Write the report of one post and print its path, or the report itself."""
+    from toolkit.report.commune import commune_of, default_folder
+
+    found = commune_of(workspace, workspace.select(communes), host)
+    reports = _reports(workspace, [found], host)
+    if output is None and format_name == "html":
+        folder = default_folder(workspace) / found
+        folder.mkdir(mode=0o750, exist_ok=True)
+        output = folder
+    return _deliver(reports, format_name, output, name=host, no_colour=no_colour)
+
+
+def _reports(workspace: Workspace, communes: list[str], host: str | None = None) -> list[Report]:
+    from datetime import UTC, datetime
+
+    from toolkit.report.commune import reports
+
+    return reports(workspace, communes, language(), datetime.now(UTC), host=host)
+
+
+def _deliver(
+    reports: list[Report], format_name: str, output: Path | None, *, name: str | None = None, no_colour: bool
+) -> int:
+    from toolkit.report import render
+    from toolkit.report.commune import write
+    from toolkit.report.terminal import look
+
+    if output is not None and str(output) != "-":
+        for path in write(reports, format_name, output, name=name):
+            click.echo(path)
+        return 0
+    if len(reports) > 1 and format_name != "table":
+        raise click.UsageError(_("several communes do not share one document: name one with --commune"))
+    click.echo(render(reports, format_name, look(no_colour=no_colour, full=True)), nl=False)
+    return 0

@@ -1,0 +1,52 @@
+"""Dates as a reader writes them, in the commune's time zone, without the machine's locale."""
+
+from __future__ import annotations
+
+import contextlib
+from datetime import UTC, datetime, tzinfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+ZONE = "Europe/Paris"
+_DAYS = ("lundi", "mardi", "mercredi", "jeudi", "vendredi", "samedi", "dimanche")
+_MONTHS = (
+    *("janvier", "février", "mars", "avril", "mai", "juin", "juillet"),
+    *("août", "septembre", "octobre", "novembre", "décembre"),
+)
+
+
+def _local(moment: datetime) -> tuple[datetime, str]:
+    zone: tzinfo = UTC
+    note = " UTC"
+    # A machine without tzdata says the truth in UTC, and names it.
+    with contextlib.suppress(ZoneInfoNotFoundError):
+        zone, note = ZoneInfo(ZONE), ""
+    return moment.astimezone(zone), note
+
+
+def day(moment: datetime, language: str) -> str:
+    """Return `24 novembre 2026` (French) or `2026-11-24`."""
+    local, _note = _local(moment)
+    if language != "fr":
+        return local.strftime("%Y-%m-%d")
+    number = "1er" if local.day == 1 else str(local.day)
+    return f"{number} {_MONTHS[local.month - 1]} {local.year}"
+
+
+def weekday(moment: datetime, language: str) -> str:
+    """Return `mardi 24 novembre 2026` (French) or `2026-11-24`."""
+    if language != "fr":
+        return day(moment, language)
+    return f"{_DAYS[_local(moment)[0].weekday()]} {day(moment, language)}"
+
+
+def clock(moment: datetime, language: str) -> str:
+    """Return `14 h 05` (French) or `14:05`."""
+    local, note = _local(moment)
+    separator = " h " if language == "fr" else ":"
+    return f"{local.hour}{separator}{local.minute:02}{note}"
+
+
+def moment_text(moment: datetime, language: str) -> str:
+    """Return `24 novembre 2026, 14 h 05` (French) or `2026-11-24 14:05`."""
+    separator = ", " if language == "fr" else " "
+    return f"{day(moment, language)}{separator}{clock(moment, language)}"

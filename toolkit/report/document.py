@@ -1,0 +1,179 @@
+"""Build a report from what is declared, what is known and what the controls say. Pure: no clock, disk or network."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from toolkit.catalogue import Catalogue, Control
+from toolkit.finding import Audit, EndpointAudit, Finding, Verdict
+from toolkit.report import judgement
+from toolkit.report.actions import actions
+from toolkit.report.deviations import deviations
+from toolkit.report.model import Coverage, Line, Machine, Post, Report
+from toolkit.report.roster import Roster, RosterPost
+from toolkit.store.state import CommuneState, EndpointState
+
+if TYPE_CHECKING:
+    from toolkit.fleet import Fleet
+
+
+def roster_of(fleet: Fleet) -> Roster:
+    """Return the names and pairings of a fleet; every post goes through the commune's one gateway."""
+    return Roster(
+        fleet.commune.id,
+        fleet.commune.name,
+        {endpoint.name: endpoint.kind.value for endpoint in fleet.endpoints},
+        tuple(
+            RosterPost(fleet.teleworker(post.teleworker).name, post.laptop, post.office_pc, fleet.gateway.name)
+            for post in fleet.posts
+        ),
+    )
+
+
+def build(
+    roster: Roster,
+    catalogue: Catalogue,
+    profile: str,
+    state: CommuneState,
+    now: datetime,
+    language: str,
+    freshness_days: int | None,
+) -> Report:
+    """Return the report of one commune.
+
+    Only machines of the roster are in it, each of them, known or not. Controls of the profile that its newest evidence
+    says nothing of count as not checked; evidence older than `freshness_days` (None: no limit) is stale.
+
+    Raises:
+        BadInputError: an unknown profile.
+    """
+    controls = {control.id: control for control in catalogue.selected(profile)}
+    builder = _Builder(roster, catalogue, controls, now, language, freshness_days)
+    machines = {
+        name: builder.machine(name, kind, state.endpoints.get(name)) for name, kind in sorted(roster.machines.items())
+    }
+    ordered = tuple(sorted(machines.values(), key=lambda item: (item.state.rank, item.name)))
+    posts = (_post(post, machines) for post in roster.posts)
+    return Report(
+        commune=roster.commune,
+        name=roster.name,
+        language=language,
+        profile=profile,
+        profile_title=catalogue.profile(profile).title[language],
+        catalogue_digest=catalogue.digest,
+        generated_at=now,
+        freshness_days=freshness_days,
+        state=judgement.worst_state(machine.state for machine in ordered),
+        coverage=sum((machine.coverage for machine in ordered), Coverage()),
+        actions=actions(ordered, language),
+        posts=tuple(sorted(posts, key=lambda post: (post.state.rank, post.teleworker))),
+        machines=ordered,
+        deviations=deviations(language),
+    )
+
+
+def of_run(audit: Audit, catalogue: Catalogue, language: str, now: datetime, freshness_days: int | None) -> Report:
+    """Return the report of one run of the audit: its own machines only, without posts and without history."""
+    roster = Roster(audit.commune, audit.commune, {part.endpoint: part.kind for part in audit.endpoints})
+    known = {
+        part.endpoint: EndpointState(
+            part.endpoint, part.status, audit.finished_at, part.detail, part if part.evidence else None
+        )
+        for part in audit.endpoints
+    }
+    return build(roster, catalogue, audit.profile, CommuneState(audit.commune, known), now, language, freshness_days)
+
+
+class _Builder:
+    """What is the same for all machines of one report."""
+
+    def __init__(
+        self,
+        roster: Roster,
+        catalogue: Catalogue,
+        controls: Mapping[str, Control],
+        now: datetime,
+        language: str,
+        freshness_days: int | None,
+    ) -> None:
+        self._roster = roster
+        self._catalogue = catalogue
+        self._controls = controls
+        self._now = now
+        self._language = language
+        self._freshness_days = freshness_days
+
+    def machine(self, name: str, kind: str, known: EndpointState | None) -> Machine:
+        last = known.last if known else None
+        evidence = last.evidence if last else None
+        stale = evidence is not None and judgement.is_stale(evidence.collected_at, self._now, self._freshness_days)
+        applying = [control for control in self._controls.values() if kind in control.applies_to]
+        lines = self._lines(known, last, applying, stale) if known and last else ()
+        state = judgement.machine_state(known, lines, stale=stale)
+        return Machine(
+            name=name,
+            kind=kind,
+            state=state,
+            coverage=judgement.coverage(lines, unknown=0 if last else len(applying)),
+            attempt=known.attempt if known else None,
+            attempt_detail=known.attempt_detail if known else "",
+            attempted_at=known.attempted_at if known else None,
+            since=judgement.machine_since(state, known, lines),
+            collected_at=evidence.collected_at if evidence else None,
+            digest=evidence.digest if evidence else None,
+            sections=tuple(part for _name, part in sorted(evidence.sections.items())) if evidence else (),
+            lines=lines,
+            teleworker=self._roster.teleworker(name),
+        )
+
+    def _lines(
+        self, known: EndpointState, last: EndpointAudit, applying: list[Control], stale: bool
+    ) -> tuple[Line, ...]:
+        found = {finding.control: finding for finding in last.findings if finding.control in self._controls}
+        for control in applying:
+            # A control that is newer than the evidence's judgement was not met by it: nobody looked.
+            unasked = Finding(last.endpoint, control.id, control.severity, Verdict.ERROR, "not_asked")
+            found.setdefault(control.id, unasked)
+        lines = [self._line(finding, known.since.get(finding.control), stale) for finding in found.values()]
+        return tuple(sorted(lines, key=_line_order))
+
+    def _line(self, finding: Finding, since: datetime | None, stale: bool) -> Line:
+        control = self._controls[finding.control]
+        return Line(
+            control=control.id,
+            title=control.title[self._language],
+            why=control.why[self._language],
+            fix=control.manual[self._language] if control.manual else control.fix[self._language],
+            severity=finding.severity,
+            verdict=finding.verdict,
+            reason=finding.reason,
+            checks=finding.checks,
+            references=tuple(
+                (self._catalogue.references[document].title[self._language], tuple(items))
+                for document, items in sorted(control.references.items())
+            ),
+            role=control.role,
+            probe=finding.probe,
+            detail=finding.detail,
+            waived=finding.waived,
+            stale=finding.stale or stale,
+            since=since,
+        )
+
+
+_VERDICT_ORDER = [Verdict.FAIL, Verdict.ERROR, Verdict.MANUAL, Verdict.PASS, Verdict.NOT_APPLICABLE]
+
+
+def _line_order(line: Line) -> tuple[int, bool, int, str]:
+    return _VERDICT_ORDER.index(line.verdict), line.waived, -line.severity.rank, line.control
+
+
+def _post(post: RosterPost, machines: Mapping[str, Machine]) -> Post:
+    laptop, office_pc, gateway = (
+        machines.get(name) if name else None for name in (post.laptop, post.office_pc, post.gateway)
+    )
+    parts = [part for part in (laptop, office_pc, gateway) if part is not None]
+    state = judgement.worst_state(part.state for part in parts)
+    return Post(post.teleworker, state, judgement.post_since(state, parts), laptop, office_pc, gateway)

@@ -1,0 +1,136 @@
+"""From findings to the state of a machine, a post, a commune: pure, and never kinder than the evidence."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from toolkit.errors import ExitCode, worst
+from toolkit.finding import EndpointStatus, Severity, Verdict
+from toolkit.report.model import Coverage, Line, Machine, Post, Report, State
+from toolkit.store.state import EndpointState
+
+
+def is_stale(collected_at: datetime, now: datetime, freshness_days: int | None) -> bool:
+    """Return whether evidence is too old to vouch for today. Evidence from the future is no better."""
+    if freshness_days is None:
+        return False
+    age = now - collected_at
+    return age > timedelta(days=freshness_days) or age < -timedelta(days=1)
+
+
+def machine_state(known: EndpointState | None, lines: Iterable[Line], *, stale: bool) -> State:
+    """Return the state of one machine from its newest attempt and the lines of its newest evidence."""
+    lines = tuple(lines)
+    if known is not None and known.attempt is EndpointStatus.KEY_CHANGED:
+        return State.URGENT
+    if known is None or known.last is None:
+        return State.NEVER
+    if any(line.is_open and line.severity is Severity.CRITICAL for line in lines):
+        return State.URGENT
+    if any(line.is_open for line in lines):
+        return State.FAILING
+    if known.attempt is not EndpointStatus.COLLECTED:
+        return State.SILENT
+    if stale:
+        return State.STALE
+    judged = any(line.verdict in (Verdict.PASS, Verdict.FAIL) for line in lines)
+    if not judged or any(line.verdict is Verdict.ERROR for line in lines):
+        return State.UNCERTAIN
+    return State.COMPLIANT
+
+
+def machine_since(state: State, known: EndpointState | None, lines: Iterable[Line]) -> datetime | None:
+    """Return since when a machine is in its state; silent and stale count from the last evidence."""
+    if known is None:
+        return None
+    if known.attempt is EndpointStatus.KEY_CHANGED:
+        return known.silent_since
+    if known.last is None or known.last.evidence is None:
+        return None
+    if state in (State.SILENT, State.STALE):
+        return known.last.evidence.collected_at
+    moments = [line.since for line in _deciding(state, lines) if line.since]
+    if not moments:
+        return None
+    # It became bad with its first failure, and good only with its last success.
+    return max(moments) if state is State.COMPLIANT else min(moments)
+
+
+def _deciding(state: State, lines: Iterable[Line]) -> list[Line]:
+    if state is State.URGENT:
+        return [line for line in lines if line.is_open and line.severity is Severity.CRITICAL]
+    if state is State.FAILING:
+        return [line for line in lines if line.is_open]
+    if state is State.UNCERTAIN:
+        return [line for line in lines if line.verdict is Verdict.ERROR]
+    return [line for line in lines if line.verdict is Verdict.PASS]
+
+
+def coverage(lines: Iterable[Line], unknown: int) -> Coverage:
+    """Count one machine. `unknown` is the number of controls that apply when it was never collected."""
+    lines = tuple(lines)
+    applying = [line for line in lines if line.verdict is not Verdict.NOT_APPLICABLE]
+    judged = [line for line in applying if not line.stale]
+
+    def count(verdict: Verdict) -> int:
+        return sum(line.verdict is verdict for line in judged)
+
+    passed, failed = count(Verdict.PASS), count(Verdict.FAIL)
+    return Coverage(
+        expected=len(applying) + unknown,
+        passed=passed,
+        failed=failed,
+        error=count(Verdict.ERROR),
+        manual=count(Verdict.MANUAL),
+        stale=len(applying) - len(judged),
+        unknown=unknown,
+        waived=sum(line.waived for line in judged if line.verdict is Verdict.FAIL),
+        not_applicable=len(lines) - len(applying),
+        endpoints=1,
+        endpoints_evaluated=int(passed + failed > 0),
+    )
+
+
+def worst_state(states: Iterable[State]) -> State:
+    """Return the worst of some states; of none it is `NEVER`: nothing checked is not compliance."""
+    return min(states, key=lambda state: state.rank, default=State.NEVER)
+
+
+def post_since(state: State, post: Iterable[Machine | None]) -> datetime | None:
+    """Return since when a post is in `state`, its worst machine's: bad since the first, good since the last."""
+    moments = [part.since for part in post if part is not None and part.state is state and part.since is not None]
+    if not moments:
+        return None
+    return max(moments) if state is State.COMPLIANT else min(moments)
+
+
+_CODES = {
+    State.URGENT: ExitCode.NOT_COMPLIANT,
+    State.FAILING: ExitCode.NOT_COMPLIANT,
+    State.UNCERTAIN: ExitCode.NOTHING_EVALUATED,
+    State.NEVER: ExitCode.UNREACHABLE,
+    State.SILENT: ExitCode.UNREACHABLE,
+    State.STALE: ExitCode.UNREACHABLE,
+    State.COMPLIANT: ExitCode.OK,
+}
+
+
+def exit_code(reports: Iterable[Report]) -> ExitCode:
+    """Return the exit code of the states shown: 0 only when every machine is compliant on fresh evidence.
+
+    Nothing evaluated at all is code 3 even when the reason is that nothing answered.
+    """
+    return worst(_report_code(report) for report in reports)
+
+
+def _report_code(report: Report) -> ExitCode:
+    if not report.coverage.evaluated and not report.coverage.stale:
+        return ExitCode.NOTHING_EVALUATED
+    return worst(_CODES[machine.state] for machine in report.machines)
+
+
+def state_counts(items: Iterable[Post | Machine]) -> dict[State, int]:
+    """Return how many are in each state, worst first, states without any left out."""
+    seen = [item.state for item in items]
+    return {state: seen.count(state) for state in State if state in seen}

@@ -1,0 +1,166 @@
+"""What a report says, in types: every renderer prints this and computes nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from toolkit.finding import Check, EndpointStatus, Section, Severity, Verdict
+
+
+class State(StrEnum):
+    """What one endpoint, post or commune is in, worst first. Only `COMPLIANT` is ever shown as good."""
+
+    URGENT = "urgent"  # a critical control fails, or the machine shows another identity than the pinned one
+    FAILING = "failing"
+    NEVER = "never"  # no evidence at all
+    SILENT = "silent"  # did not answer the newest attempt
+    STALE = "stale"  # evidence older than the freshness limit
+    UNCERTAIN = "uncertain"  # some controls could not be judged
+    COMPLIANT = "compliant"
+
+    @property
+    def rank(self) -> int:
+        """0 for the worst."""
+        return list(State).index(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """How much of what should be known is known. A score is never printed without it.
+
+    `expected` counts the controls that apply, those of endpoints never collected included; `passed + failed` were
+    evaluated; `not_applicable` is apart from all others.
+    """
+
+    expected: int = 0
+    passed: int = 0
+    failed: int = 0
+    error: int = 0
+    manual: int = 0
+    stale: int = 0
+    unknown: int = 0  # applies, but the endpoint was never collected
+    waived: int = 0  # part of `failed`
+    not_applicable: int = 0
+    endpoints: int = 0
+    endpoints_evaluated: int = 0
+
+    @property
+    def evaluated(self) -> int:
+        return self.passed + self.failed
+
+    def __add__(self, other: Coverage) -> Coverage:
+        names = Coverage.__dataclass_fields__
+        return Coverage(**{name: getattr(self, name) + getattr(other, name) for name in names})
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One control on one endpoint, with its words. `since` is `None` when no history says it."""
+
+    control: str
+    title: str
+    why: str
+    fix: str
+    severity: Severity
+    verdict: Verdict
+    reason: str
+    checks: tuple[Check, ...] = ()
+    references: tuple[tuple[str, tuple[str, ...]], ...] = ()  # (document title, ids)
+    role: str | None = None
+    probe: str | None = None
+    detail: str = ""
+    waived: bool = False
+    stale: bool = False
+    since: datetime | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Fails and nobody accepted it."""
+        return self.verdict is Verdict.FAIL and not self.waived
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """One endpoint. `collected_at`, `digest` and `sections` describe its newest evidence, if it has any."""
+
+    name: str
+    kind: str
+    state: State
+    coverage: Coverage
+    attempt: EndpointStatus | None = None
+    attempt_detail: str = ""
+    attempted_at: datetime | None = None
+    since: datetime | None = None
+    collected_at: datetime | None = None
+    digest: str | None = None
+    sections: tuple[Section, ...] = ()
+    lines: tuple[Line, ...] = ()
+    teleworker: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """One telework post: the worst of its machines, the gateway included, is its state."""
+
+    teleworker: str
+    state: State
+    since: datetime | None
+    laptop: Machine | None
+    office_pc: Machine | None
+    gateway: Machine | None
+
+
+class ActionKind(StrEnum):
+    """Why something has to be done."""
+
+    IDENTITY = "identity"  # the machine shows another host key
+    CONTROL = "control"  # a control fails
+    ENROL = "enrol"  # declared, never enrolled
+    CONTACT = "contact"  # does not answer, or was not checked for too long
+    EVIDENCE = "evidence"  # controls that could not be judged
+    DECLARE = "declare"  # controls that only a person can answer
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One thing to do, for all the machines it is to be done on."""
+
+    kind: ActionKind
+    severity: Severity
+    title: str
+    fix: str
+    machines: tuple[str, ...]
+    control: str | None = None
+    role: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Deviation:
+    """Something done otherwise than the doctrine says, on purpose."""
+
+    id: str
+    title: str
+    doctrine: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """One commune (or one run of the audit over part of it) at one moment, in one language."""
+
+    commune: str
+    name: str
+    language: str
+    profile: str
+    profile_title: str
+    catalogue_digest: str
+    generated_at: datetime
+    freshness_days: int | None
+    state: State
+    coverage: Coverage
+    actions: tuple[Action, ...] = ()
+    posts: tuple[Post, ...] = ()
+    machines: tuple[Machine, ...] = ()
+    deviations: tuple[Deviation, ...] = ()

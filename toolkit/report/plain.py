@@ -1,0 +1,29 @@
+"""Text of endpoints and people made harmless for any output: no terminal commands, no invisible characters."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+# ECMA-48: CSI sequences, the string sequences (OSC, DCS, SOS, PM, APC) up to their end, then the two-byte ones.
+_ESCAPES = re.compile(
+    r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]"
+    r"|(?:\x1b[\]PX^_]|[\x9d\x90\x98\x9e\x9f])[^\x07\x1b\x9c]*(?:\x07|\x1b\\|\x9c|$)"
+    r"|\x1b[ -/]*[0-~]?"
+)
+# Cc controls, Cf invisible formatting (bidirectional overrides), Cs surrogates, Zl and Zp line separators.
+_HIDDEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}
+
+
+def block(text: str) -> str:
+    """Return a text of several lines without escape sequences or invisible characters; tabs and newlines stay."""
+    return _kept(_ESCAPES.sub("", text).replace("\r\n", "\n"), "\n\t")
+
+
+def one_line(text: str) -> str:
+    """Return the text on one line, without escape sequences or invisible characters."""
+    return " ".join(_kept(_ESCAPES.sub("", text), "\n\t\r").split())
+
+
+def _kept(text: str, allowed: str) -> str:
+    return "".join(sign for sign in text if sign in allowed or unicodedata.category(sign) not in _HIDDEN)

@@ -1,0 +1,29 @@
+"""Who and what a report speaks of: the names and pairings of one commune, nothing else of its fleet."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class RosterPost:
+    """The names of one post. A post may lack an office PC, and a fleet may lack a gateway."""
+
+    teleworker: str
+    laptop: str | None
+    office_pc: str | None
+    gateway: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Roster:
+    """A commune's machines (name → kind: `laptop`, `office_pc`, `gateway`) and posts."""
+
+    commune: str
+    name: str
+    machines: dict[str, str] = field(default_factory=dict)
+    posts: tuple[RosterPost, ...] = ()
+
+    def teleworker(self, machine: str) -> str | None:
+        """Return who works on a machine; a gateway has nobody."""
+        return next((post.teleworker for post in self.posts if machine in (post.laptop, post.office_pc)), None)

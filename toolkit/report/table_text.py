@@ -1,0 +1,200 @@
+"""Reports as a terminal screen. Every text of a person or an endpoint passes `plain.one_line` first."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator, Sequence
+
+from rich import box
+from rich.console import Console
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from toolkit.finding import Verdict
+from toolkit.report import Look, dates, plain, wording
+from toolkit.report.model import Action, Line, Machine, Post, Report, State
+from toolkit.report.wording import translator
+
+FORMAT = "table"
+
+# More would not fit one screen together with the posts.
+_ACTIONS_SHOWN = 8
+
+_STYLES = {
+    State.URGENT: "bold red",
+    State.FAILING: "yellow",
+    State.NEVER: "magenta",
+    State.SILENT: "magenta",
+    State.STALE: "magenta",
+    State.UNCERTAIN: "cyan",
+    State.COMPLIANT: "green",
+}
+_SIGNS = {
+    State.URGENT: "✖",
+    State.FAILING: "▲",
+    State.NEVER: "○",
+    State.SILENT: "◌",
+    State.STALE: "◌",
+    State.UNCERTAIN: "?",
+    State.COMPLIANT: "✔",
+}
+_VERDICT_SIGNS = {
+    Verdict.PASS: ("✔", "green"),
+    Verdict.FAIL: ("✖", "red"),
+    Verdict.ERROR: ("?", "cyan"),
+    Verdict.MANUAL: ("✎", "cyan"),
+    Verdict.NOT_APPLICABLE: ("–", "dim"),
+}
+
+
+def render(reports: Sequence[Report], look: Look) -> str:
+    """Return all reports, one after the other: state, posts, what to do first, and the open findings."""
+    console = _console(look)
+    for report in reports:
+        _summary(console, report)
+        _findings(console, report, look)
+    return _text(console)
+
+
+def overview(reports: Sequence[Report], look: Look) -> str:
+    """Return the same without the findings: one screen that answers "is my commune all right?"."""
+    console = _console(look)
+    for report in reports:
+        _summary(console, report)
+    return _text(console)
+
+
+def _console(look: Look) -> Console:
+    # `_environ`: the look alone decides, not COLUMNS or FORCE_COLOR, so that equal data give equal text.
+    return Console(
+        file=io.StringIO(),
+        width=look.width,
+        color_system="standard" if look.colour else None,
+        force_terminal=look.colour,
+        no_color=not look.colour,
+        highlight=False,
+        markup=False,
+        emoji=False,
+        _environ={},
+    )
+
+
+def _text(console: Console) -> str:
+    stream = console.file
+    assert isinstance(stream, io.StringIO)  # noqa: S101 — made above; says it to mypy
+    return "".join(f"{line.rstrip()}\n" for line in stream.getvalue().splitlines())
+
+
+def _state(state: State, language: str) -> Text:
+    return Text(f"{_SIGNS[state]} {wording.state(state, language)}", style=_STYLES[state])
+
+
+def _summary(console: Console, report: Report) -> None:
+    language = report.language
+    name, when = plain.one_line(report.name), dates.moment_text(report.generated_at, language)
+    console.print(Text.assemble("\n", (name, "bold"), f"  {when}  {plain.one_line(report.profile_title)}"))
+    headline = f"{_SIGNS[report.state]} {wording.sentence(report)}"
+    console.print(Text(headline, style=_STYLES[report.state]))
+    console.print(Text(f"{wording.coverage(report.coverage, language)} – {wording.score(report.coverage, language)}"))
+    console.print()
+    console.print(_posts(report) if report.posts else _machines(report))
+    _actions(console, report)
+
+
+def _grid(*titles: str) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    for title in titles:
+        table.add_column(Text(title), overflow="fold")
+    return table
+
+
+def _posts(report: Report) -> Table:
+    _ = translator(report.language)
+    table = _grid(_("Teleworker"), _("State"), _("Since"), _("Laptop"), _("Office PC"), _("Gateway"))
+    for post in report.posts:
+        since = dates.day(post.since, report.language) if post.since else ""
+        parts = (_part(part, report.language) for part in (post.laptop, post.office_pc, post.gateway))
+        table.add_row(Text(plain.one_line(post.teleworker)), _state(post.state, report.language), Text(since), *parts)
+    for machine in _outside_posts(report):
+        since = dates.day(machine.since, report.language) if machine.since else ""
+        cells = [Text("–")] * 3
+        cells[["laptop", "office_pc", "gateway"].index(machine.kind)] = _part(machine, report.language)
+        table.add_row(Text(plain.one_line(machine.name)), _state(machine.state, report.language), Text(since), *cells)
+    return table
+
+
+def _outside_posts(report: Report) -> list[Machine]:
+    used = {part.name for post in report.posts for part in _members(post)}
+    return [machine for machine in report.machines if machine.name not in used]
+
+
+def _members(post: Post) -> Iterator[Machine]:
+    return (part for part in (post.laptop, post.office_pc, post.gateway) if part is not None)
+
+
+def _part(machine: Machine | None, language: str) -> Text:
+    return Text("–") if machine is None else _state(machine.state, language)
+
+
+def _machines(report: Report) -> Table:
+    _ = translator(report.language)
+    table = _grid(_("Machine"), _("State"), _("Met"), _("Not met"), _("Not checked"), _("Not applicable"), _("Remark"))
+    for machine in report.machines:
+        counts = machine.coverage
+        numbers = (counts.passed, counts.failed, counts.expected - counts.evaluated, counts.not_applicable)
+        table.add_row(
+            Text(plain.one_line(machine.name)),
+            _state(machine.state, report.language),
+            *(Text(str(number)) for number in numbers),
+            Text(plain.one_line(machine.attempt_detail)),
+        )
+    return table
+
+
+def _actions(console: Console, report: Report) -> None:
+    _ = translator(report.language)
+    if not report.actions:
+        return
+    console.print(Text("\n" + _("What to do first"), style="bold"))
+    for number, action in enumerate(report.actions[:_ACTIONS_SHOWN], start=1):
+        console.print(_action(number, action, report))
+    if more := len(report.actions) - _ACTIONS_SHOWN:
+        console.print(Text(_("… and {count} more").format(count=more))) if more > 0 else None
+
+
+def _action(number: int, action: Action, report: Report) -> Padding:
+    machines = ", ".join(plain.one_line(name) for name in action.machines)
+    severity = wording.severity(action.severity, report.language)
+    line = Text.assemble(f"{number}. ", (plain.one_line(action.title), "bold"), f" ({severity}) – {machines}")
+    return Padding(line, (0, 0, 0, 2))
+
+
+def _findings(console: Console, report: Report, look: Look) -> None:
+    for machine in report.machines:
+        lines = [line for line in machine.lines if look.full or line.is_open or line.verdict is Verdict.ERROR]
+        if lines:
+            title = plain.one_line(machine.name)
+            console.print(Text.assemble("\n", (title, "bold"), "  ", _state(machine.state, report.language)))
+        for line in lines:
+            console.print(_line(line, report.language))
+
+
+def _line(line: Line, language: str) -> Padding:
+    sign, style = _VERDICT_SIGNS[line.verdict]
+    words = f"{wording.verdict(line, language)}, {wording.severity(line.severity, language)}"
+    text = Text.assemble((sign, style), f" {line.control}  {plain.one_line(line.title)} ({words})")
+    for remark in _remarks(line, language):
+        text.append(f"\n  {remark}", style="dim")
+    return Padding(text, (0, 0, 0, 2))
+
+
+def _remarks(line: Line, language: str) -> Iterator[str]:
+    _ = translator(language)
+    for check in line.checks:
+        if not check.met:
+            expected, found = wording.expected(check, language), wording.value(check.actual, language)
+            message = _("{fact}: expected {expected}, found {found}")
+            yield message.format(fact=plain.one_line(check.key), expected=expected, found=found)
+    if reason := wording.reason(line, language):
+        yield ": ".join(filter(None, (reason, plain.one_line(line.detail))))

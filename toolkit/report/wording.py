@@ -1,0 +1,206 @@
+"""The words of reports: states, verdicts, reasons, comparisons and sentences, in the report's language."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+from toolkit.finding import Check, EndpointStatus, Severity, Verdict
+from toolkit.i18n import translate
+from toolkit.report import dates, plain
+from toolkit.report.judgement import state_counts
+from toolkit.report.model import Coverage, Line, Machine, Post, Report, State
+
+# Longest value shown in a sentence; all of it is in the evidence.
+_VALUE_LIMIT = 160
+
+
+def translator(language: str) -> Callable[[str], str]:
+    """Return the `_` of one language."""
+    return partial(translate, language=language)
+
+
+def state(value: State, language: str) -> str:
+    _ = translator(language)
+    return {
+        State.URGENT: _("urgent"),
+        State.FAILING: _("to be mended"),
+        State.NEVER: _("never checked"),
+        State.SILENT: _("no news"),
+        State.STALE: _("check too old"),
+        State.UNCERTAIN: _("not fully checked"),
+        State.COMPLIANT: _("compliant"),
+    }[value]
+
+
+def verdict(line: Line, language: str) -> str:
+    """Return the verdict with its overlays: an accepted or an old verdict is still named."""
+    _ = translator(language)
+    word = {
+        Verdict.PASS: _("met"),
+        Verdict.FAIL: _("not met"),
+        Verdict.ERROR: _("could not be checked"),
+        Verdict.NOT_APPLICABLE: _("not applicable"),
+        Verdict.MANUAL: _("to be declared"),
+    }[line.verdict]
+    if line.waived:
+        word = _("{verdict}, accepted").format(verdict=word)
+    return _("{verdict}, check too old").format(verdict=word) if line.stale else word
+
+
+def severity(value: Severity, language: str) -> str:
+    _ = translator(language)
+    return {
+        Severity.LOW: _("low"),
+        Severity.MEDIUM: _("medium"),
+        Severity.HIGH: _("high"),
+        Severity.CRITICAL: _("critical"),
+    }[value]
+
+
+def kind(value: str, language: str) -> str:
+    _ = translator(language)
+    return {"laptop": _("laptop"), "office_pc": _("office PC"), "gateway": _("gateway")}.get(value, value)
+
+
+def attempt(value: EndpointStatus, language: str) -> str:
+    _ = translator(language)
+    return {
+        EndpointStatus.COLLECTED: _("it answered"),
+        EndpointStatus.UNREACHABLE: _("it did not answer"),
+        EndpointStatus.NOT_ENROLLED: _("it is not enrolled yet"),
+        EndpointStatus.KEY_CHANGED: _("it shows another identity than the one recorded"),
+    }[value]
+
+
+def reason(line: Line, language: str) -> str:
+    """Return why the verdict is not a comparison, or an empty text when it is one."""
+    _ = translator(language)
+    return {
+        "missing": _("the machine sent nothing for this check"),
+        "failed": _("the command of this check failed on the machine"),
+        "timeout": _("the machine took too long to answer this check"),
+        "truncated": _("the answer was too long and was cut"),
+        "unparsable": _("the answer was not understood"),
+        "setting": _("the expected value is not known"),
+        "not_asked": _("this check is newer than the last audit of the machine"),
+        "declared": _("no command can check this: somebody has to declare it"),
+        "kind": _("not meant for this kind of machine"),
+        "no_post": _("this machine is not part of a pair laptop and office PC"),
+    }.get(line.reason, "" if line.reason == "compared" else line.reason)
+
+
+def expected(check: Check, language: str) -> str:
+    """Return what a comparison expected, in words."""
+    _ = translator(language)
+    shown = value(check.expected, language)
+    pattern = {
+        "one_of": _("one of: {value}"),
+        "at_least": _("at least {value}"),
+        "at_most": _("at most {value}"),
+        "contains": _("contains {value}"),
+        "only": _("nothing else than {value}"),
+        "absent": _("nothing"),
+    }.get(check.operator, "{value}")
+    return pattern.format(value=shown)
+
+
+def value(item: Any, language: str) -> str:
+    """Return a fact (a JSON value from an endpoint) on one harmless, short line."""
+    _ = translator(language)
+    if item is None or item in ("", []):
+        return _("nothing")
+    if isinstance(item, bool):
+        return _("yes") if item else _("no")
+    if isinstance(item, list):
+        text = ", ".join(value(part, language) for part in item)
+    elif isinstance(item, dict):
+        text = ", ".join(f"{name}: {value(part, language)}" for name, part in sorted(item.items()))
+    else:
+        text = plain.one_line(str(item))
+    return text if len(text) <= _VALUE_LIMIT else text[: _VALUE_LIMIT - 1] + "…"
+
+
+def since(moment: datetime | None, language: str) -> str:
+    _ = translator(language)
+    return _("since {date}").format(date=dates.day(moment, language)) if moment else ""
+
+
+def coverage(counts: Coverage, language: str) -> str:
+    """Return the score's denominators: controls evaluated of those that apply, machines evaluated of all."""
+    _ = translator(language)
+    return _("{evaluated} controls evaluated of {expected}, {machines} machines of {all}").format(
+        evaluated=counts.evaluated,
+        expected=counts.expected,
+        machines=counts.endpoints_evaluated,
+        all=counts.endpoints,
+    )
+
+
+def score(counts: Coverage, language: str) -> str:
+    """Return how many evaluated controls are met, and what stays outside of that count."""
+    _ = translator(language)
+    parts = [_("{passed} met, {failed} not met").format(passed=counts.passed, failed=counts.failed)]
+    others = (
+        (counts.waived, _("{count} of them accepted")),
+        (counts.error, _("{count} could not be checked")),
+        (counts.stale, _("{count} checked too long ago")),
+        (counts.unknown, _("{count} never checked")),
+        (counts.manual, _("{count} to be declared")),
+        (counts.not_applicable, _("{count} not applicable (not counted)")),
+    )
+    return ", ".join([*parts, *(text.format(count=count) for count, text in others if count)])
+
+
+def headline(report: Report) -> tuple[str, ...]:
+    """Return the state of the commune as the parts of one sentence; the first is about what is compliant."""
+    items: tuple[Post | Machine, ...] = report.posts or report.machines
+    _ = translator(report.language)
+    if not items:
+        return (_("Nothing is declared: nothing was checked"),)
+    counts = state_counts(items)
+    parts = [_compliant(counts.get(State.COMPLIANT, 0), len(items), bool(report.posts), _)]
+    for each, number in counts.items():
+        if each is not State.COMPLIANT:
+            parts.append(_part(each, number, items, report))
+    return tuple(parts)
+
+
+def _compliant(number: int, total: int, posts: bool, _: Callable[[str], str]) -> str:
+    if number == 0:
+        text = _("No post of {total} is compliant") if posts else _("No machine of {total} is compliant")
+    elif number == total == 1:
+        text = _("The only post is compliant") if posts else _("The only machine is compliant")
+    elif number == total:
+        text = _("All {total} posts are compliant") if posts else _("All {total} machines are compliant")
+    elif number == 1:
+        text = _("1 post of {total} is compliant") if posts else _("1 machine of {total} is compliant")
+    else:
+        text = (
+            _("{number} posts of {total} are compliant") if posts else _("{number} machines of {total} are compliant")
+        )
+    return text.format(number=number, total=total)
+
+
+def _part(each: State, number: int, items: tuple[Post | Machine, ...], report: Report) -> str:
+    _ = translator(report.language)
+    oldest = min((item.since for item in items if item.state is each and item.since), default=None)
+    if each is State.SILENT and oldest:
+        date = dates.day(oldest, report.language)
+        return _("{number} without news since {date}").format(number=number, date=date)
+    text = {
+        State.URGENT: _("{number} to be dealt with urgently"),
+        State.FAILING: _("{number} to be mended"),
+        State.NEVER: _("{number} never checked"),
+        State.SILENT: _("{number} without news"),
+        State.STALE: _("{number} checked too long ago"),
+        State.UNCERTAIN: _("{number} not fully checked"),
+    }[each]
+    return text.format(number=number)
+
+
+def sentence(report: Report) -> str:
+    """Return the headline as one sentence."""
+    return " ; ".join(headline(report)) + "." if report.language == "fr" else "; ".join(headline(report)) + "."
