@@ -17,6 +17,9 @@ from toolkit.i18n import _
 _STATE = Path("/run/nomade-lab")
 _PID = _STATE / "dockerd.pid"
 _START_SECONDS = 60
+_WATCHES = Path("/proc/sys/fs/inotify/max_user_instances")
+_WATCHES_BEFORE = _STATE / "inotify-instances"
+_WATCHES_WANTED = 2048
 
 
 class EngineError(NomadeError):
@@ -58,16 +61,38 @@ def answers() -> bool:
 
 
 def ensure() -> None:
-    """Start dockerd when none answers and we are root; `stop_ours` ends it again.
+    """Start dockerd when none answers and we are root, and make room for many systemds; `release` undoes both.
 
     Raises:
         EngineError: none answers and none could be started.
     """
-    if answers():
-        return
+    if os.geteuid() == 0:
+        _STATE.mkdir(mode=0o755, exist_ok=True)
+        _raise_watches()
+    if not answers():
+        _start()
+
+
+def release() -> None:
+    """Put back what `ensure` changed on this machine. To be called when no lab is left."""
+    if _WATCHES_BEFORE.is_file():
+        _WATCHES.write_text(_WATCHES_BEFORE.read_text(encoding="ascii"), encoding="ascii")
+        _WATCHES_BEFORE.unlink()
+    _stop_ours()
+
+
+def _raise_watches() -> None:
+    # All containers share root's inotify instances; each systemd takes about eight of the kernel's default 128.
+    now = _WATCHES.read_text(encoding="ascii")
+    if int(now) < _WATCHES_WANTED:
+        if not _WATCHES_BEFORE.is_file():
+            _WATCHES_BEFORE.write_text(now, encoding="ascii")
+        _WATCHES.write_text(str(_WATCHES_WANTED), encoding="ascii")
+
+
+def _start() -> None:
     if os.geteuid() != 0:
         raise EngineError(_("docker does not answer: start it, or run this as root"))
-    _STATE.mkdir(mode=0o755, exist_ok=True)
     log = _STATE / "dockerd.log"
     try:
         with log.open("ab") as stream:
@@ -88,8 +113,8 @@ def ensure() -> None:
     raise EngineError(_("dockerd did not start: see {log}").format(log=log))
 
 
-def stop_ours() -> None:
-    """End the daemon that `ensure` started, if it still is that daemon. One started by others is left alone."""
+def _stop_ours() -> None:
+    # Only the daemon that `ensure` started, and only if the process still is that daemon.
     if not _PID.is_file():
         return
     pid = int(_PID.read_text(encoding="ascii"))

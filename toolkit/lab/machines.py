@@ -84,7 +84,7 @@ class Lab:
         networks.remove(self.name)
         (keys.folder(self.workspace) / "known_hosts").unlink(missing_ok=True)
         if not engine.labelled("container", LAB, "{{.Names}}"):
-            engine.stop_ours()
+            engine.release()
         return len(containers)
 
     def stands(self) -> list[Stand]:
