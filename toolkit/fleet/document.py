@@ -19,6 +19,7 @@ from yaml._yaml import CParser
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from toolkit.errors import BadInputError, Problem, ProblemsError
+from toolkit.fleet import yaml_words
 from toolkit.fleet.text import forbidden
 from toolkit.i18n import _
 
@@ -167,19 +168,13 @@ def _compose(text: str, file: str) -> Node | None:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-        raise ProblemsError(
-            [Problem(file, line, column, _("not valid YAML: {reason}").format(reason=_why(error)))]
-        ) from error
+        raise ProblemsError([Problem(file, line, column, yaml_words.explain(error))]) from error
     except (yaml.YAMLError, ValueError) as error:
         line, column = _first_unreadable(text)
         raise ProblemsError([Problem(file, line, column, _("a character that YAML does not allow"))]) from error
     finally:
         parser.dispose()
     return node
-
-
-def _why(error: yaml.MarkedYAMLError) -> str:
-    return " ".join(part for part in (error.context, error.problem) if part).replace("\n", " ")
 
 
 def _first_unreadable(text: str) -> tuple[int, int]:

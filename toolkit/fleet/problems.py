@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from toolkit.errors import Problem
 from toolkit.fleet.document import Document, Path_, suggestion
 from toolkit.fleet.text import HOURS_PATTERN, INSEE_PATTERN, LOGIN_PATTERN, MAC_PATTERN, NAME_PATTERN
 from toolkit.i18n import _
@@ -27,28 +28,30 @@ def validate(model: type[M], document: Document) -> M | None:
     try:
         return model.model_validate(document.data)
     except ValidationError as error:
-        for detail in error.errors(include_url=False):
-            _report(model, document, detail)
+        # A value the reader refused is None here: what the model thinks of it is not worth a second line.
+        refused = {(problem.line, problem.column) for problem in document.problems}
+        found = [_problem(model, document, detail) for detail in error.errors(include_url=False)]
+        document.problems += [problem for problem in found if (problem.line, problem.column) not in refused]
     return None
 
 
-def _report(model: type[BaseModel], document: Document, detail: ErrorDetails) -> None:
+def _problem(model: type[BaseModel], document: Document, detail: ErrorDetails) -> Problem:
     path = tuple(step for step in detail["loc"] if step != "[key]")
     key = str(path[-1]) if path else ""
     match detail["type"]:
         case "extra_forbidden":
             known = _keys(model, path[:-1])
-            document.report(
+            return document.problem(
                 path,
                 _("unknown key “{key}”").format(key=key),
                 suggestion(key, known) or _("known: {known}").format(known=", ".join(known)),
                 key=True,
             )
         case "missing":
-            document.report(path[:-1], _("“{key}” is missing").format(key=key))
+            return document.problem(path[:-1], _("“{key}” is missing").format(key=key))
         case _other:
             message, hint = _words(document, path, detail)
-            document.report(path, f"{_dotted(path)}: {message}" if path else message, hint)
+            return document.problem(path, f"{_dotted(path)}: {message}" if path else message, hint)
 
 
 def _dotted(path: Path_) -> str:
