@@ -31,8 +31,8 @@ Ciphers chacha20-poly1305@openssh.com,aes256-gcm@openssh.com,aes128-gcm@openssh.
 MACs hmac-sha2-512-etm@openssh.com,hmac-sha2-256-etm@openssh.com,umac-128-etm@openssh.com
 HostKeyAlgorithms ssh-ed25519
 MaxStartups 200:30:400
-LogLevel ERROR
 {more}
+LogLevel ERROR
 """
 
 
@@ -102,7 +102,7 @@ def _wait(port: int, process: subprocess.Popen[bytes]) -> None:
 
 @contextlib.contextmanager
 def running(folder: Path, more: str = "", port: int | None = None) -> Iterator[Server]:
-    """Run sshd until the block ends; `more` is added to its configuration. Keys in `folder` are made when missing."""
+    """Run sshd until the block ends; `more` comes before its other options, so it wins. Keys in `folder` are made when missing."""
     folder.mkdir(exist_ok=True)
     for name in ("host_ed25519", "client_ed25519"):
         if not (folder / name).exists():
