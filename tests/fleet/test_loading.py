@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,8 +19,10 @@ from toolkit.workspace import Workspace
 
 
 @pytest.fixture(autouse=True)
-def _english() -> None:
+def _english() -> Iterator[None]:
     set_language("en")
+    yield
+    set_language(None)
 
 
 def problems(folder: Path, text: str, commune: str = "essai") -> list[str]:

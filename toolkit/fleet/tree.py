@@ -32,9 +32,9 @@ def branches(fleet: Fleet) -> Branch:
         posts.append(Branch(f"{fleet.teleworker(post.teleworker).name} ({post.teleworker})", below))
     spare = [machine(_("laptop"), item.name) for item in fleet.laptops if fleet.post_of(item.name) is None]
     spare += [machine(_("office PC"), item.name) for item in fleet.office_pcs if fleet.post_of(item.name) is None]
-    below = [machine(_("gateway"), fleet.gateway.name), Branch(f"{_('posts')} ({len(posts)})", posts)]
+    below = [machine(_("gateway"), fleet.gateway.name), Branch(_("posts ({count})").format(count=len(posts)), posts)]
     if spare:
-        below.append(Branch(f"{_('without a post')} ({len(spare)})", spare))
+        below.append(Branch(_("without a post ({count})").format(count=len(spare)), spare))
     return Branch(f"{fleet.commune.name} [{fleet.commune.id}]", below)
 
 
