@@ -112,14 +112,14 @@ def pin(path: Path, name: str, key: HostKey) -> None:
     if known.get(name) == key:
         return
     if name in known:
-        raise HostKeyChangedError(changed(name, known[name], key))
+        raise HostKeyChangedError(changed(name, known[name], key, path))
     lines = path.read_text(encoding="utf-8").splitlines(keepends=True) if path.exists() else []
     write_atomically(path, "".join(sorted([*lines, key.line(name)])))
 
 
-def changed(name: str, pinned: HostKey, shown: HostKey) -> str:
+def changed(name: str, pinned: HostKey, shown: HostKey, path: Path) -> str:
     """Return the one loud line about a host key that is not the pinned one."""
     return _(
-        "{endpoint}: HOST KEY CHANGED: pinned {pinned}, shown {shown}. Nothing was sent. "
-        "Reinstalled, or somebody in between? Find out before you touch known_hosts"
-    ).format(endpoint=name, pinned=pinned.fingerprint, shown=shown.fingerprint)
+        "{endpoint}: HOST KEY CHANGED: pinned {pinned}, shown {shown}. Nothing was sent. Somebody in between? If the "
+        "machine was reinstalled, forget the old key (ssh-keygen -R {endpoint} -f {file}) and enrol it again"
+    ).format(endpoint=name, pinned=pinned.fingerprint, shown=shown.fingerprint, file=path)

@@ -210,7 +210,7 @@ class SshTransport:
         client, shown = handshake(route, self._stream(route, timeout), timeout)
         try:
             if shown != pinned:
-                raise HostKeyChangedError(changed(route.alias, pinned, shown))
+                raise HostKeyChangedError(changed(route.alias, pinned, shown, route.known_hosts))
             authenticate(route, client, timeout, self._password)
         except BaseException:
             client.close()
