@@ -1,0 +1,211 @@
+"""One run over one commune: inventory, lock, ansible-runner, result."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import shlex
+import shutil
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from toolkit import fleet, inventory, paths, reach
+from toolkit.enroll import handover
+from toolkit.errors import NomadeError
+from toolkit.fleet.model import Endpoint, Kind
+from toolkit.i18n import _
+from toolkit.provision.events import Recorder, Tally
+from toolkit.provision.lock import lock
+from toolkit.provision.model import EndpointRun, Options, Run, State
+from toolkit.provision.safety import refuse_writable_by_all
+from toolkit.workspace import Workspace
+
+MAXIMUM_FORKS = 20
+Progress = Callable[[Tally], None]
+Output = Callable[[str], None]
+
+
+def provision(
+    workspace: Workspace,
+    commune: str,
+    options: Options,
+    progress: Progress = lambda _tally: None,
+    output: Output = lambda _text: None,
+) -> Run:
+    """Run `site.yml` over the enrolled endpoints of one commune that `options.limit` names.
+
+    Args:
+        progress: called whenever an endpoint enters another role or its counts change.
+        output: called with Ansible's own output, piece by piece.
+
+    Returns: every endpoint named, also those not enrolled or not reached.
+
+    Raises:
+        BadInputError: the fleet is wrong, or a deciding file is writable by everybody; nothing was changed.
+        NothingEvaluatedError: the limit names no endpoint.
+        BusyError: another run holds the commune.
+        NomadeError: Ansible itself could not run.
+    """
+    started_at = datetime.now(UTC)
+    refuse_writable_by_all(workspace, commune)
+    with lock(workspace, commune):
+        enrolled, others = _prepare(workspace, commune, options)
+        missing = tuple(
+            EndpointRun(endpoint.name, State.NOT_ENROLLED, error=_("not enrolled: run “nomade enroll”"))
+            for endpoint in others
+        )
+        if not enrolled:
+            return Run(commune, options.check, started_at, datetime.now(UTC), missing)
+        names = [endpoint.name for endpoint in enrolled]
+        recorder = Recorder(names)
+        log = _play(workspace, commune, arguments(workspace, commune, options, names), recorder, progress, output)
+        results = recorder.results()
+        if not options.check and not options.tags:
+            results = _hand_over(workspace, commune, results)
+        return Run(commune, options.check, started_at, datetime.now(UTC), results + missing, log)
+
+
+def command_line(workspace: Workspace, commune: str, options: Options) -> str:
+    """Return the shell command that does the same run with plain Ansible; it works when pasted.
+
+    The inventory is generated so that it does. Raises as `provision`, except for the lock, which is not taken.
+    """
+    refuse_writable_by_all(workspace, commune)
+    enrolled, _others = _prepare(workspace, commune, options)
+    names = [endpoint.name for endpoint in enrolled]
+    command = [_ansible_playbook(), *arguments(workspace, commune, options, names), str(_playbook())]
+    return " ".join(
+        [
+            *(f"{name}={shlex.quote(value)}" for name, value in _environment(workspace, commune).items()),
+            shlex.join(command),
+        ]
+    )
+
+
+def _prepare(workspace: Workspace, commune: str, options: Options) -> tuple[list[Endpoint], list[Endpoint]]:
+    """Write the inventory; return the endpoints asked for: those enrolled, those not."""
+    inventory.generate(workspace, commune)
+    chosen = fleet.load(workspace, commune).select(options.limit)
+    known = reach.enrolment(workspace, commune)
+    return (
+        [endpoint for endpoint in chosen if endpoint.name in known],
+        [endpoint for endpoint in chosen if endpoint.name not in known],
+    )
+
+
+def arguments(workspace: Workspace, commune: str, options: Options, names: list[str]) -> list[str]:
+    """Return ansible-playbook's arguments, without the playbook."""
+    words = ["--inventory", str(workspace.commune(commune).hosts), "--limit", ",".join(names)]
+    words += ["--forks", str(max(1, min(MAXIMUM_FORKS, len(names))))]
+    words += ["--check"] if options.check else []
+    words += ["--diff"] if options.diff else []
+    words += ["--tags", options.tags] if options.tags else []
+    words += ["-" + "v" * options.verbosity] if options.verbosity else []
+    return words
+
+
+def _playbook() -> Path:
+    return paths.playbooks_dir() / "site.yml"
+
+
+def _ansible_playbook() -> str:
+    beside = Path(sys.executable).with_name("ansible-playbook")  # the environment nomade itself runs in
+    return str(beside) if beside.exists() else "ansible-playbook"
+
+
+def _environment(workspace: Workspace, commune: str) -> dict[str, str]:
+    """Return what makes Ansible ours. Shared connections are kept per commune: two communes may use the same private
+    addresses, and a connection to one must never carry the tasks of another."""
+    own = hashlib.sha256(f"{workspace.root}\0{commune}".encode()).hexdigest()[:8]
+    return {
+        "ANSIBLE_CONFIG": str(paths.plugins_dir().parent / "ansible.cfg"),
+        "ANSIBLE_SSH_CONTROL_PATH_DIR": f"~/.ansible/cp/nomade-{own}",
+    }
+
+
+@contextlib.contextmanager
+def _without_ansible_settings() -> Iterator[None]:
+    """Hide the caller's ANSIBLE_… variables from ansible-runner, which would pass them on."""
+    hidden = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith("ANSIBLE_")}
+    try:
+        yield
+    finally:
+        os.environ.update(hidden)
+
+
+def _play(
+    workspace: Workspace, commune: str, words: list[str], recorder: Recorder, progress: Progress, output: Output
+) -> Path:
+    """Run Ansible; return the path of its log.
+
+    Raises:
+        KeyboardInterrupt: the user stopped it.
+        NomadeError: it ended without having counted the endpoints.
+    """
+    import ansible_runner
+
+    folder = _run_folder(workspace, commune)
+    log = folder / "ansible.log"
+
+    def handle(event: Mapping[str, Any]) -> bool:
+        if event.get("stdout"):
+            output(str(event["stdout"]))
+        tally = recorder.feed(event)
+        if tally is not None:
+            progress(tally)
+        return False  # keep no event on disk: results may hold what nobody should keep
+
+    with _without_ansible_settings():
+        runner = ansible_runner.run(
+            private_data_dir=str(folder),
+            playbook=str(_playbook()),
+            cmdline=shlex.join(words),
+            binary=_ansible_playbook(),
+            envvars=_environment(workspace, commune) | {"ANSIBLE_NOCOLOR": "1", "ANSIBLE_FORCE_COLOR": "0"},
+            ident="run",
+            quiet=True,
+            suppress_env_files=True,
+            event_handler=handle,
+        )
+    printed = folder / "artifacts" / "run" / "stdout"
+    if printed.exists():
+        printed.replace(log)
+    shutil.rmtree(folder / "artifacts", ignore_errors=True)  # the command's environment is in there
+    if runner.status == "canceled":
+        raise KeyboardInterrupt
+    if not recorder.complete:
+        raise NomadeError(_("{commune}: Ansible stopped before its end; read {log}").format(commune=commune, log=log))
+    return log
+
+
+def _run_folder(workspace: Workspace, commune: str) -> Path:
+    runs = workspace.state / "runs"
+    runs.mkdir(mode=0o700, exist_ok=True)
+    folder = runs / f"{datetime.now(UTC).strftime('%Y%m%dT%H%M%S')}-{commune}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    return folder
+
+
+def _hand_over(workspace: Workspace, commune: str, results: tuple[EndpointRun, ...]) -> tuple[EndpointRun, ...]:
+    """Prove and record the path through the gateway of each endpoint on the bench that the run has finished."""
+    bench = {name for name, record in reach.enrolment(workspace, commune).items() if record.path == "bench"}
+    kinds = {endpoint.name: endpoint.kind for endpoint in fleet.load(workspace, commune).endpoints}
+    handed = tuple(
+        replace(result, note=_moved(handover(workspace, commune, result.name)))
+        if result.state in (State.OK, State.CHANGED) and result.name in bench and kinds[result.name] != Kind.GATEWAY
+        else result
+        for result in results
+    )
+    inventory.generate(workspace, commune)  # the next run takes the new paths
+    return handed
+
+
+def _moved(done: bool) -> str:
+    if done:
+        return _("reached through its gateway from now on")
+    return _("not reached through its gateway yet: leave it on the set-up network and apply again")
