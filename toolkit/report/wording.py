@@ -142,7 +142,22 @@ def coverage(counts: Coverage, language: str) -> str:
 def score(counts: Coverage, language: str) -> str:
     """Return how many evaluated controls are met, and what stays outside of that count."""
     _ = translator(language)
-    parts = [_("{passed} met, {failed} not met").format(passed=counts.passed, failed=counts.failed)]
+    first = _("{passed} met, {failed} not met").format(passed=counts.passed, failed=counts.failed)
+    return ", ".join(filter(None, (first, remainder(counts, language))))
+
+
+def machine_coverage(counts: Coverage, language: str) -> str:
+    """Return the score of one machine with its denominator."""
+    _ = translator(language)
+    first = _("{evaluated} controls evaluated of {expected}").format(
+        evaluated=counts.evaluated, expected=counts.expected
+    )
+    return f"{first}: {score(counts, language)}" if language != "fr" else f"{first} : {score(counts, language)}"
+
+
+def remainder(counts: Coverage, language: str) -> str:
+    """Return what is in no score, with its numbers; empty when there is nothing."""
+    _ = translator(language)
     others = (
         (counts.waived, _("{count} of them accepted")),
         (counts.error, _("{count} could not be checked")),
@@ -151,7 +166,7 @@ def score(counts: Coverage, language: str) -> str:
         (counts.manual, _("{count} to be declared")),
         (counts.not_applicable, _("{count} not applicable (not counted)")),
     )
-    return ", ".join([*parts, *(text.format(count=count) for count, text in others if count)])
+    return ", ".join(text.format(count=count) for count, text in others if count)
 
 
 def headline(report: Report) -> tuple[str, ...]:
@@ -204,3 +219,29 @@ def _part(each: State, number: int, items: tuple[Post | Machine, ...], report: R
 def sentence(report: Report) -> str:
     """Return the headline as one sentence."""
     return " ; ".join(headline(report)) + "." if report.language == "fr" else "; ".join(headline(report)) + "."
+
+
+def meaning(value: State, report: Report) -> str:
+    """Return what a state means, for somebody who never saw the page before."""
+    _ = translator(report.language)
+    return {
+        State.COMPLIANT: _("Every automatic control was checked recently and is met."),
+        State.UNCERTAIN: _("What was checked is met, but some controls could not be checked."),
+        State.STALE: _("The last check is older than {days} days: it says nothing of today any more.").format(
+            days=report.freshness_days
+        ),
+        State.SILENT: _("The machine did not answer last time; the date is that of its last check."),
+        State.NEVER: _("The machine is declared but was never checked."),
+        State.FAILING: _("At least one control is not met."),
+        State.URGENT: _("A critical control is not met, or the machine is not the one that was recorded."),
+    }[value]
+
+
+def reading(report: Report) -> tuple[str, ...]:
+    """Return the paragraphs that say what the page promises and what it does not."""
+    _ = translator(report.language)
+    return (
+        _("A post is compliant only when its laptop, its office PC and the commune's gateway all are."),
+        _("Only what was checked counts: what is unknown, old or silent is never shown as compliant."),
+        _("The evidence is what the machine declared of itself. The digest shows that it was not altered since."),
+    )

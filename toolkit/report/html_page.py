@@ -1,0 +1,100 @@
+"""The page of one commune: one file, no script, nothing fetched, everything of people and endpoints escaped."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from collections.abc import Callable, Sequence
+from functools import cache, partial
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from toolkit import __version__
+from toolkit.errors import BadInputError
+from toolkit.i18n import _
+from toolkit.report import Look, dates, html_view, plain, wording
+from toolkit.report.model import Report
+from toolkit.report.wording import translator
+
+FORMAT = "html"
+
+_TEMPLATES = Path(__file__).parent / "templates"
+
+# French typography: a space that does not break before « : ; ? ! » » and after « « ».
+_BEFORE = re.compile(r" ([:;?!»])")
+
+
+class Raw(str):
+    """Text of an endpoint, shown sign by sign: escaped like all others, but not touched by typography."""
+
+    __slots__ = ()
+
+
+def render(reports: Sequence[Report], look: Look) -> str:
+    """Return the page of the one report.
+
+    Raises:
+        BadInputError: several communes, or none: a page belongs to one commune.
+    """
+    if len(reports) != 1:
+        raise BadInputError(_("an HTML page is for one commune: name it with --commune"))
+    report = reports[0]
+    style = _style()
+    language = report.language
+    return (
+        _environment(language)
+        .get_template("commune.html.j2")
+        .render(
+            report=report,
+            view=html_view.View(report),
+            style=Markup(style),  # noqa: S704 — our own file
+            policy=_policy(style),
+            version=__version__,
+            _=translator(language),
+            raw=lambda text: Raw(plain.block(text)),
+        )
+    )
+
+
+def _policy(style: str) -> str:
+    # The style block is named by its hash, so that no other style, inline or not, is ever applied.
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    return f"default-src 'none'; style-src 'sha256-{digest}'; img-src data:; base-uri 'none'; form-action 'none'"
+
+
+@cache
+def _style() -> str:
+    return "\n" + (_TEMPLATES / "style.css").read_text(encoding="utf-8")
+
+
+@cache
+def _environment(language: str) -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(_TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=_finalizer(language),
+    )
+    for module, names in (
+        (wording, ("state", "verdict", "severity", "kind", "attempt", "reason", "expected", "value", "since")),
+        (dates, ("day", "weekday", "clock", "moment_text")),
+    ):
+        for name in names:
+            environment.globals[name] = partial(getattr(module, name), language=language)
+    return environment
+
+
+def _finalizer(language: str) -> Callable[[Any], Any]:
+    def finalize(item: Any) -> Any:
+        if not isinstance(item, str) or isinstance(item, Markup | Raw):
+            return item
+        text = plain.block(item)
+        return _BEFORE.sub("\u00a0\\1", text).replace("« ", "«\u00a0") if language == "fr" else text
+
+    return finalize

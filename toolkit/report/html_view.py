@@ -1,0 +1,134 @@
+"""What the page's template needs besides the report itself: groups, anchors, proportions. It decides no verdict."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from toolkit.finding import Section, Severity, Verdict
+from toolkit.report import wording
+from toolkit.report.judgement import state_counts
+from toolkit.report.model import Action, Line, Machine, Post, Report, State
+
+# The rest of the list is one click away; more at once is not read.
+_FIRST_ACTIONS = 5
+# Characters of one raw output on the page; its digest covers all of it, the store has all of it.
+_RAW_LIMIT = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """One stretch of the bar under the headline, in hundredths of its width."""
+
+    state: State
+    start: float
+    width: float
+
+
+@dataclass(frozen=True)
+class View:
+    """Answers for the template about one report."""
+
+    report: Report
+
+    @cached_property
+    def headline(self) -> list[tuple[State | None, str]]:
+        """The parts of the sentence, each with its state."""
+        items: tuple[Post | Machine, ...] = self.report.posts or self.report.machines
+        parts = wording.headline(self.report)
+        if not items:
+            return [(None, parts[0])]
+        others = [state for state in state_counts(items) if state is not State.COMPLIANT]
+        return list(zip([State.COMPLIANT, *others], parts, strict=True))
+
+    @cached_property
+    def bar(self) -> list[Segment]:
+        """The posts (or machines) as stretches of one bar, best first as one reads."""
+        items: tuple[Post | Machine, ...] = self.report.posts or self.report.machines
+        segments, start = [], 0.0
+        for state, number in reversed(state_counts(items).items()):
+            width = round(100 * number / len(items), 3)
+            segments.append(Segment(state, round(start, 3), width))
+            start += width
+        return segments
+
+    @cached_property
+    def remainder(self) -> str:
+        """What stays outside of the three figures, in words; empty when nothing does."""
+        return wording.remainder(self.report.coverage, self.report.language)
+
+    def coverage(self, machine: Machine) -> str:
+        """The score of one machine with its denominator."""
+        return wording.machine_coverage(machine.coverage, self.report.language)
+
+    @property
+    def legend(self) -> list[tuple[State, str]]:
+        """Each state and what it means, best first."""
+        shown = [state for state in reversed(State) if state is not State.STALE or self.report.freshness_days]
+        return [(state, wording.meaning(state, self.report)) for state in shown]
+
+    @property
+    def reading(self) -> tuple[str, ...]:
+        """The paragraphs of “how to read this page”."""
+        return wording.reading(self.report)
+
+    @property
+    def first_actions(self) -> tuple[Action, ...]:
+        return self.report.actions[:_FIRST_ACTIONS]
+
+    @property
+    def other_actions(self) -> tuple[Action, ...]:
+        return self.report.actions[_FIRST_ACTIONS:]
+
+    @cached_property
+    def _machines(self) -> dict[str, Machine]:
+        return {machine.name: machine for machine in self.report.machines}
+
+    @cached_property
+    def _anchors(self) -> dict[str, str]:
+        return {machine.name: f"m{number}" for number, machine in enumerate(self.report.machines, start=1)}
+
+    def machine(self, name: str) -> Machine:
+        return self._machines[name]
+
+    def anchor(self, machine: Machine) -> str:
+        """An id made here: a name of an endpoint never becomes part of an address."""
+        return self._anchors[machine.name]
+
+    def evidence_anchor(self, machine: Machine, probe: str | None) -> str | None:
+        """The id of the raw output behind a line, if the machine sent one."""
+        probes = [section.probe for section in machine.sections]
+        return f"{self.anchor(machine)}e{probes.index(probe) + 1}" if probe in probes else None
+
+    def label(self, machine: Machine) -> str:
+        """`portable (Claire Moreau)`, or the machine's name when nobody works on it."""
+        kind = wording.kind(machine.kind, self.report.language)
+        return f"{kind} ({machine.teleworker or machine.name})"
+
+    def outside_posts(self) -> list[Machine]:
+        """Machines that belong to no post."""
+        parts = [part for post in self.report.posts for part in (post.laptop, post.office_pc, post.gateway)]
+        used = {part.name for part in parts if part}
+        return [machine for machine in self.report.machines if machine.name not in used]
+
+    def failing(self, machine: Machine) -> list[Line]:
+        return [line for line in machine.lines if line.verdict is Verdict.FAIL]
+
+    def unchecked(self, machine: Machine) -> list[Line]:
+        return [line for line in machine.lines if line.verdict in (Verdict.ERROR, Verdict.MANUAL)]
+
+    def passing(self, machine: Machine) -> list[Line]:
+        return [line for line in machine.lines if line.verdict is Verdict.PASS]
+
+    def outside(self, machine: Machine) -> list[Line]:
+        return [line for line in machine.lines if line.verdict is Verdict.NOT_APPLICABLE]
+
+    def dots(self, severity: Severity) -> str:
+        """The severity as filled dots, for those who compare at a glance; the word is beside them."""
+        return "●" * (severity.rank + 1) + "○" * (len(Severity) - 1 - severity.rank)
+
+    def shown(self, section: Section) -> str:
+        return section.text[:_RAW_LIMIT]
+
+    def is_cut(self, section: Section) -> bool:
+        return len(section.text) > _RAW_LIMIT
