@@ -1,0 +1,201 @@
+"""Audit: collect from the endpoints of a commune, evaluate, and say what it means for the exit code."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from toolkit import catalogue, settings
+from toolkit.catalogue import Catalogue
+from toolkit.collect import PARALLEL, Failure, collect
+from toolkit.errors import BadInputError, ExitCode, NothingEvaluatedError, worst
+from toolkit.evaluate import Subject, evaluate, probes_for
+from toolkit.files import write_atomically
+from toolkit.finding import Audit, EndpointAudit, EndpointStatus, Evidence, Severity, Verdict
+from toolkit.fleet import Config, Fleet, load_all
+from toolkit.fleet.addresses import load as load_addresses
+from toolkit.fleet.model import Endpoint
+from toolkit.fleet_facts import facts_of
+from toolkit.i18n import _
+from toolkit.probes import Probe, registry
+from toolkit.reach import routes
+from toolkit.report import Look, render_audits
+from toolkit.store import open_store
+from toolkit.transport.base import Transport
+from toolkit.transport.ssh import SshTransport
+from toolkit.workspace import Workspace
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """One endpoint is done: the `done`-th of `total` in this commune."""
+
+    commune: str
+    endpoint: str
+    status: EndpointStatus
+    detail: str
+    done: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What to audit: `profile` None means the workspace's, `limit` None every endpoint."""
+
+    profile: str | None = None
+    limit: str | None = None
+    parallel: int = PARALLEL
+
+
+@dataclass(frozen=True, slots=True)
+class _Target:
+    endpoint: Endpoint
+    subject: Subject
+    probes: Sequence[Probe]
+
+
+OnProgress = Callable[[Progress], None]
+
+
+def run(
+    workspace: Workspace, communes: Sequence[str], request: Request, on_progress: OnProgress = lambda _progress: None
+) -> list[Audit]:
+    """Audit each commune and keep the result in the store as soon as it is there.
+
+    A limit may match in some of the communes only; the others are left out.
+
+    Raises:
+        BadInputError: a bad file, an unknown profile or an unusable key; nothing was collected yet.
+        NothingEvaluatedError: the limit matches no endpoint of any commune.
+        StoreError: the store cannot be used.
+    """
+    config, fleets = load_all(workspace, communes)
+    known = catalogue.load()
+    known.profile(request.profile or config.profile)
+    chosen = _matching(fleets, request.limit)
+    store = open_store(config.store or workspace.store_url)
+    audits = []
+    try:
+        with SshTransport() as transport:
+            for fleet in chosen:
+                audits.append(audit(workspace, config, fleet, known, request, transport, on_progress))
+                store.save(audits[-1])
+    finally:
+        store.close()
+    return audits
+
+
+def _matching(fleets: Sequence[Fleet], limit: str | None) -> list[Fleet]:
+    chosen, last = [], NothingEvaluatedError(_("no commune to audit"))
+    for fleet in fleets:
+        try:
+            fleet.select(limit)
+            chosen.append(fleet)
+        except NothingEvaluatedError as error:
+            last = error
+    if not chosen:
+        raise last
+    return chosen
+
+
+def audit(
+    workspace: Workspace,
+    config: Config,
+    fleet: Fleet,
+    known: Catalogue,
+    request: Request,
+    transport: Transport,
+    on_progress: OnProgress = lambda _progress: None,
+) -> Audit:
+    """Return one audit of (part of) one commune; an endpoint that cannot be asked does not stop the others.
+
+    Raises:
+        BadInputError: an unknown profile, an unusable key, or no tunnel address for a laptop that is away.
+        NothingEvaluatedError: the limit matches no endpoint.
+    """
+    profile = request.profile or config.profile
+    started = datetime.now(UTC)
+    tunnel = load_addresses(workspace.commune(fleet.commune.id).addresses, fleet).tunnel
+    endpoints = fleet.select(request.limit)
+    targets = {
+        endpoint.name: _target(known, profile, endpoint, subject_of(config, fleet, known, profile, endpoint, tunnel))
+        for endpoint in endpoints
+    }
+    ways = routes(workspace, fleet, endpoints, config=config, tunnel=tunnel)
+    probes = {name: target.probes for name, target in targets.items()}
+    parts: dict[str, EndpointAudit] = {}
+    for name, answer in collect(probes, ways.values(), transport, parallel=request.parallel):
+        parts[name] = part = _part(known, profile, targets[name], answer)
+        on_progress(Progress(fleet.commune.id, name, part.status, part.detail, len(parts), len(targets)))
+    ordered = tuple(parts[name] for name in targets)
+    return Audit(fleet.commune.id, profile, started, datetime.now(UTC), known.digest, ordered)
+
+
+def subject_of(
+    config: Config, fleet: Fleet, known: Catalogue, profile: str, endpoint: Endpoint, tunnel: Mapping[str, str]
+) -> Subject:
+    """Return what the control machine knows of an endpoint, the values that provision it among them.
+
+    `tunnel`: tunnel addresses by name.
+    """
+    effective = settings.effective(fleet, endpoint.name, known.settings(profile))
+    values = {name: setting.value for name, setting in effective.items()}
+    return Subject(endpoint.name, endpoint.kind.value, values, facts_of(config, fleet, endpoint, tunnel))
+
+
+def _target(known: Catalogue, profile: str, endpoint: Endpoint, subject: Subject) -> _Target:
+    # An endpoint of which the profile asks nothing is asked its name anyway: whether it answers is part of the result.
+    probes = probes_for(known, profile, subject) or (registry()["operating_system"],)
+    return _Target(endpoint, subject, probes)
+
+
+def _part(known: Catalogue, profile: str, target: _Target, answer: Evidence | Failure) -> EndpointAudit:
+    name, kind = target.endpoint.name, target.endpoint.kind.value
+    if isinstance(answer, Failure):
+        return EndpointAudit(name, kind, answer.status, answer.detail)
+    findings = evaluate(known, profile, answer, target.subject)
+    return EndpointAudit(name, kind, EndpointStatus.COLLECTED, "", answer, findings)
+
+
+def exit_code(audits: Iterable[Audit], fail_on: Severity = Severity.LOW) -> ExitCode:
+    """Return the exit code of these audits; the worst commune decides.
+
+    `OK` only when controls were evaluated, every endpoint answered, nothing at or above `fail_on` fails (unless waived)
+    and no control ended in error. No audit at all is `NOTHING_EVALUATED`.
+    """
+    return worst(_commune_code(item, fail_on) for item in audits)
+
+
+def _commune_code(item: Audit, fail_on: Severity) -> ExitCode:
+    findings = [finding for part in item.endpoints for finding in part.findings]
+    if not any(finding.verdict in (Verdict.PASS, Verdict.FAIL) for finding in findings):
+        return ExitCode.NOTHING_EVALUATED
+    for finding in findings:
+        fails = finding.verdict is Verdict.FAIL and not finding.waived and finding.severity.rank >= fail_on.rank
+        if fails or finding.verdict is Verdict.ERROR:
+            return ExitCode.NOT_COMPLIANT
+    if any(part.status is not EndpointStatus.COLLECTED for part in item.endpoints):
+        return ExitCode.UNREACHABLE
+    return ExitCode.OK
+
+
+def deliver(
+    audits: Sequence[Audit], format_name: str, language: str, output: Path | None, look: Look
+) -> str | bytes | None:
+    """Return what these audits found in one format, or write it to `output` (0640) and return None.
+
+    Raises:
+        BadInputError: an unknown format, or a file that cannot be written.
+    """
+    text = render_audits(audits, catalogue.load(), format_name, language, now=datetime.now(UTC), look=look)
+    if output is None:
+        return text
+    try:
+        write_atomically(output, text, 0o640)
+    except OSError as error:
+        raise BadInputError(
+            _("{file}: cannot write the result: {error}").format(file=output, error=error.strerror)
+        ) from error
+    return None

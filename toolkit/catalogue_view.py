@@ -1,0 +1,199 @@
+"""The catalogue as lines of text: lists, one control, and which recommendations are covered by which controls."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from toolkit.catalogue import Catalogue, Control, Expectation, Operand, Reference
+from toolkit.errors import BadInputError
+from toolkit.i18n import _
+
+
+@dataclass(frozen=True, slots=True)
+class Covered:
+    """One recommendation of a document and the controls that refer to it; none means it is not covered."""
+
+    document: str
+    item: str
+    level: str | None
+    title: str
+    controls: tuple[str, ...]
+
+
+def control_rows(catalogue: Catalogue, profile: str | None, language: str) -> list[dict[str, Any]]:
+    """Return id, severity, kinds, whether it is automatic, and title of each control (of `profile`, if given).
+
+    Raises:
+        BadInputError: an unknown profile.
+    """
+    chosen = catalogue.selected(profile) if profile else tuple(catalogue.controls.values())
+    return [
+        {
+            "id": control.id,
+            "severity": control.severity.value,
+            "applies_to": list(control.applies_to),
+            "automatic": control.audit is not None,
+            "title": control.title[language],
+        }
+        for control in chosen
+    ]
+
+
+def control_lines(catalogue: Catalogue, profile: str | None, language: str) -> Iterator[str]:
+    """Yield one aligned line per control, then how many are automatic. Raises as `control_rows`."""
+    rows = control_rows(catalogue, profile, language)
+    width = max((len(row["id"]) for row in rows), default=0)
+    for row in rows:
+        mark = "" if row["automatic"] else " " + _("(declared by a person)")
+        yield f"{row['id']:<{width}}  {severity_word(row['severity']):<9}  {row['title']}{mark}"
+    automatic = sum(row["automatic"] for row in rows)
+    yield _("{total} controls, {automatic} of them automatic").format(total=len(rows), automatic=automatic)
+
+
+def severity_word(severity: str) -> str:
+    """Return a severity in the user's language."""
+    return {"low": _("low"), "medium": _("medium"), "high": _("high"), "critical": _("critical")}[severity]
+
+
+def kind_word(kind: str) -> str:
+    """Return a kind of endpoint in the user's language."""
+    return {"laptop": _("laptop"), "office_pc": _("office PC"), "gateway": _("gateway")}[kind]
+
+
+def one_control(catalogue: Catalogue, name: str, language: str) -> Iterator[str]:
+    """Yield all there is to know of one control.
+
+    Raises:
+        BadInputError: there is none of that id.
+    """
+    if name not in catalogue.controls:
+        raise BadInputError(_("unknown control “{name}”: see “nomade controls list”").format(name=name))
+    control = catalogue.controls[name]
+    yield f"{control.id} — {control.title[language]}"
+    yield ""
+    yield _("severity: {value}").format(value=severity_word(control.severity.value))
+    yield _("for: {value}").format(value=", ".join(kind_word(kind) for kind in control.applies_to))
+    yield _("why: {value}").format(value=control.why[language])
+    yield _("what to do: {value}").format(value=control.fix[language])
+    if control.role:
+        yield _("role: {value}").format(value=control.role)
+    for document, items in control.references.items():
+        yield _("reference: {document}: {items}").format(
+            document=catalogue.references[document].title[language], items=", ".join(items)
+        )
+    yield from _how(control, language)
+
+
+def _how(control: Control, language: str) -> Iterator[str]:
+    if control.manual:
+        yield _("declared by a person (valid {days} days): {value}").format(
+            days=control.manual.validity_days, value=control.manual[language]
+        )
+    if control.audit:
+        yield _("proven in: {value}").format(value=", ".join(_places()[place] for place in control.proven_in))
+        yield _("probe: {value}").format(value=control.audit.probe)
+        for key, expectation in control.audit.expect.items():
+            yield f"  {key}: {_expected(expectation)}"
+    if control.holds_by_default:
+        yield _("holds on a new machine: {value}").format(value=control.holds_by_default[language])
+
+
+def _places() -> dict[str, str]:
+    return {"container": _("container"), "vm": _("virtual machine")}
+
+
+def _expected(expectation: Expectation) -> str:
+    return ", ".join(
+        _shown(operand) if operator == "equals" else f"{operator} {_shown(operand)}"
+        for operator, operand in expectation.operators()
+    )
+
+
+def _shown(operand: Any) -> str:
+    if isinstance(operand, Operand):
+        return f"{{{'setting' if operand.setting else 'fleet'}: {operand.setting or operand.fleet}}}"
+    if isinstance(operand, list):
+        return "[" + ", ".join(_shown(item) for item in operand) + "]"
+    return str(operand).lower() if isinstance(operand, bool) else str(operand)
+
+
+def covered(catalogue: Catalogue, language: str) -> list[Covered]:
+    """Return every recommendation of every document, in the documents' order, with the controls that refer to it."""
+    return [
+        Covered(reference.id, item, content.level, content.title[language], _controls_of(catalogue, reference.id, item))
+        for reference in catalogue.references.values()
+        for item, content in reference.items.items()
+    ]
+
+
+def _controls_of(catalogue: Catalogue, document: str, item: str) -> tuple[str, ...]:
+    return tuple(control.id for control in catalogue.controls.values() if item in control.references.get(document, []))
+
+
+def coverage_lines(catalogue: Catalogue, language: str) -> Iterator[str]:
+    """Yield, per document and level, how many recommendations are covered, and by what; then where controls are proven."""
+    rows = covered(catalogue, language)
+    for reference in catalogue.references.values():
+        yield reference.title[language]
+        if reference.note:
+            yield f"  {reference.note[language]}"
+        own = [row for row in rows if row.document == reference.id]
+        for level in reference.levels or [None]:
+            yield from _level_lines([row for row in own if row.level == level], level, reference)
+        yield ""
+    yield from _proof_lines(catalogue)
+
+
+def _level_lines(rows: list[Covered], level: str | None, reference: Reference) -> Iterator[str]:
+    done = sum(bool(row.controls) for row in rows)
+    name = _level_word(level) if level else _("all")
+    yield _("  {level}: {done} of {total} covered").format(level=name, done=done, total=len(rows))
+    width = max(len(item) for item in reference.items)
+    for row in rows:
+        yield f"    {row.item:<{width}}  {row.title}: {', '.join(row.controls) or _('not covered')}"
+
+
+def _level_word(level: str) -> str:
+    words = {
+        "minimal": _("minimal level"),
+        "intermediary": _("intermediary level"),
+        "enhanced": _("enhanced level"),
+        "high": _("high level"),
+    }
+    return words.get(level, level)
+
+
+def _proof_lines(catalogue: Catalogue) -> Iterator[str]:
+    automatic = [control for control in catalogue.controls.values() if control.audit]
+    for place, words in (("container", _("in containers")), ("vm", _("in virtual machines only"))):
+        names = [control.id for control in automatic if control.proven_in[0] == place]
+        yield _("{count} automatic controls proven {where}").format(count=len(names), where=words)
+        if place == "vm":
+            yield from (f"    {name}" for name in names)
+    default = [control for control in automatic if control.holds_by_default]
+    yield _("{count} hold on a new machine, and find what was changed later").format(count=len(default))
+
+
+def profile_lines(catalogue: Catalogue, language: str) -> Iterator[str]:
+    """Yield one aligned line per profile: id, number of controls, title."""
+    width = max((len(name) for name in catalogue.profiles), default=0)
+    for profile in catalogue.profiles.values():
+        count = len(catalogue.selected(profile.id))
+        yield f"{profile.id:<{width}}  " + _("{count:>3} controls  {title}").format(
+            count=count, title=profile.title[language]
+        )
+
+
+def one_profile(catalogue: Catalogue, name: str, language: str) -> Iterator[str]:
+    """Yield all there is to know of one profile. Raises BadInputError when there is none of that id."""
+    profile = catalogue.profile(name)
+    yield f"{profile.id} — {profile.title[language]}"
+    yield profile.about[language]
+    if profile.extends:
+        yield _("extends: {value}").format(value=profile.extends)
+    for key, value in sorted(catalogue.settings(name).items()):
+        yield _("setting: {name} = {value}").format(name=key, value=value)
+    yield ""
+    yield from control_lines(catalogue, name, language)

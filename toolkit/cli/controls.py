@@ -1,0 +1,56 @@
+"""`nomade controls`: the catalogue of controls, and what it covers."""
+
+from __future__ import annotations
+
+import click
+
+from toolkit.i18n import _, language
+
+
+@click.group("controls", help=_("The controls: list them, explain one, show what they cover."))
+def command() -> None:
+    """Group of the verbs; the help text is the translated one above."""
+
+
+@command.command("list", help=_("List the controls, all or those of one profile."))
+@click.option("--profile", help=_("Only the controls of this profile."))
+@click.option(
+    "-f",
+    "--format",
+    "format_name",
+    type=click.Choice(["table", "json"]),
+    default="table",
+    show_default=True,
+    help=_("Format of the list."),
+)
+def list_controls(profile: str | None, format_name: str) -> None:
+    import json
+
+    from toolkit import catalogue_view
+    from toolkit.catalogue import load
+
+    if format_name == "json":
+        rows = catalogue_view.control_rows(load(), profile, language())
+        click.echo(json.dumps(rows, ensure_ascii=False, indent=2))
+        return
+    for line in catalogue_view.control_lines(load(), profile, language()):
+        click.echo(line)
+
+
+@command.command("show", help=_("Explain one control: why, what to do, how it is checked."))
+@click.argument("control")
+def show(control: str) -> None:
+    from toolkit.catalogue import load
+    from toolkit.catalogue_view import one_control
+
+    for line in one_control(load(), control, language()):
+        click.echo(line)
+
+
+@command.command("coverage", help=_("Show which recommendations have controls, and which have none."))
+def coverage() -> None:
+    from toolkit.catalogue import load
+    from toolkit.catalogue_view import coverage_lines
+
+    for line in coverage_lines(load(), language()):
+        click.echo(line)

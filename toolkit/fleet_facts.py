@@ -1,0 +1,49 @@
+"""What the fleet file says of one endpoint that a control may compare with (`{fleet: name}`, `needs: [name]`)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from toolkit.fleet import Config, Fleet, Kind
+from toolkit.fleet.model import Endpoint, Gateway, OfficePc
+
+FACTS = frozenset(
+    {
+        "management_account",  # the account the toolkit logs in with
+        "teleworker",  # login of the one person who works here
+        "office_pc_address",  # laptop: address of its own office PC
+        "laptop_address",  # office PC: tunnel address of the laptop that may open a session
+        "peer_networks",  # gateway: tunnel addresses of all laptops, as /32
+        "jump_targets",  # gateway: address:port of the sshd of each endpoint behind it
+        "vpn_door",  # gateway: protocol/port of the tunnel
+    }
+)
+
+
+def facts_of(config: Config, fleet: Fleet, endpoint: Endpoint, tunnel: Mapping[str, str]) -> Mapping[str, Any]:
+    """Return the facts of `FACTS` that exist for this endpoint; `tunnel` holds tunnel addresses by name."""
+    facts: dict[str, Any] = {"management_account": config.management_account}
+    if isinstance(endpoint, Gateway):
+        return facts | _gateway_facts(fleet, endpoint, tunnel)
+    post = fleet.post_of(endpoint.name)
+    if post is None:
+        return facts
+    facts["teleworker"] = post.teleworker
+    if endpoint.kind is Kind.OFFICE_PC and post.laptop in tunnel:
+        facts["laptop_address"] = tunnel[post.laptop]
+    office_pc = fleet.endpoint(post.office_pc) if post.office_pc else None
+    if endpoint.kind is Kind.LAPTOP and isinstance(office_pc, OfficePc):
+        facts["office_pc_address"] = office_pc.office_address
+    return facts
+
+
+def _gateway_facts(fleet: Fleet, gateway: Gateway, tunnel: Mapping[str, str]) -> dict[str, Any]:
+    laptops = [tunnel[laptop.name] for laptop in fleet.laptops if laptop.name in tunnel]
+    used = {post.office_pc for post in fleet.posts}
+    office_pcs = [pc.office_address for pc in fleet.office_pcs if pc.name in used]
+    return {
+        "peer_networks": [f"{address}/32" for address in laptops],
+        "jump_targets": [f"{address}:22" for address in (*laptops, *office_pcs)],
+        "vpn_door": f"udp/{gateway.public.port}",
+    }
