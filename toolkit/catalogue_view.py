@@ -13,7 +13,7 @@ from toolkit.i18n import _
 
 @dataclass(frozen=True, slots=True)
 class Covered:
-    """One recommendation of a document and the controls that refer to it; none means it is not covered."""
+    """One recommendation of a document and the controls that refer to it."""
 
     document: str
     item: str
@@ -133,26 +133,31 @@ def _controls_of(catalogue: Catalogue, document: str, item: str) -> tuple[str, .
 
 
 def coverage_lines(catalogue: Catalogue, language: str) -> Iterator[str]:
-    """Yield, per document and level, how many recommendations are covered, and by what; then where controls are proven."""
+    """Yield, per document and level, which recommendations have controls; then where controls are proven.
+
+    A control answers part of a recommendation; nothing here says that one is met.
+    """
+    yield _("A control answers part of a recommendation: having one does not mean that all of it is checked.")
+    yield ""
     rows = covered(catalogue, language)
     for reference in catalogue.references.values():
         yield reference.title[language]
         if reference.note:
             yield f"  {reference.note[language]}"
         own = [row for row in rows if row.document == reference.id]
-        for level in reference.levels or [None]:
-            yield from _level_lines([row for row in own if row.level == level], level, reference)
+        for level in reference.levels or [""]:
+            yield from _level_lines([row for row in own if (row.level or "") == level], level, reference)
         yield ""
     yield from _proof_lines(catalogue)
 
 
-def _level_lines(rows: list[Covered], level: str | None, reference: Reference) -> Iterator[str]:
+def _level_lines(rows: list[Covered], level: str, reference: Reference) -> Iterator[str]:
     done = sum(bool(row.controls) for row in rows)
     name = _level_word(level) if level else _("all")
-    yield _("  {level}: {done} of {total} covered").format(level=name, done=done, total=len(rows))
+    yield _("  {level}: {done} of {total} have a control").format(level=name, done=done, total=len(rows))
     width = max(len(item) for item in reference.items)
     for row in rows:
-        yield f"    {row.item:<{width}}  {row.title}: {', '.join(row.controls) or _('not covered')}"
+        yield f"    {row.item:<{width}}  {row.title}: {', '.join(row.controls) or _('no control')}"
 
 
 def _level_word(level: str) -> str:
