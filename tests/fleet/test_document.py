@@ -66,7 +66,7 @@ def test_f010_a_retyped_key_is_refused() -> None:
      "%TAG ! tag:x,2000:\n---\na: !foo b", "a: !!map {b: c}", "!!python/name:os.system x: y"],
 )  # fmt: skip
 def test_f009_every_tag_is_refused(text: str) -> None:
-    assert any("!" in line or "tag" in line for line in problems(text))
+    assert any("tags" in line for line in problems(text))
 
 
 def test_f009_no_alias_bomb_goes_off() -> None:

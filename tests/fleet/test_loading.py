@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,13 +15,6 @@ from toolkit.fleet import Kind, load, load_all, load_config
 from toolkit.fleet.text import RESERVED_LOGINS
 from toolkit.i18n import set_language
 from toolkit.workspace import Workspace
-
-
-@pytest.fixture(autouse=True)
-def _english() -> Iterator[None]:
-    set_language("en")
-    yield
-    set_language(None)
 
 
 def problems(folder: Path, text: str, commune: str = "essai") -> list[str]:

@@ -76,9 +76,12 @@ def load(path: Path, fleet: Fleet) -> Addresses:
 def _check(document: Document, content: _File, fleet: Fleet) -> None:
     network = IPv4Network(fleet.gateway.tunnel_network)
     own = gateway_address(fleet.gateway.tunnel_network)
+    laptops = {laptop.name for laptop in fleet.laptops}
     owners: dict[str, str] = {own: fleet.gateway.name}
     for name, address in content.tunnel.items():
         path = ("tunnel", name)
+        if address == own and name not in laptops:
+            continue  # the gateway, under the name it has or had
         if IPv4Address(address) not in network:
             document.report(
                 path,
@@ -106,7 +109,7 @@ def allocate(network: str, gateway: str, laptops: Collection[str], before: Addre
     block = IPv4Network(network)
     first = gateway_address(network)
     kept = {name: address for name, address in before.tunnel.items() if name in laptops}
-    resting = _resting(before, {gateway, *laptops}, today)
+    resting = _resting(before, {gateway, *laptops}, first, today)
     returned = {rest.name: rest.address for rest in resting if rest.name in laptops and rest.name not in kept}
     kept |= returned
     resting = tuple(rest for rest in resting if rest.name not in returned)
@@ -127,11 +130,11 @@ def allocate(network: str, gateway: str, laptops: Collection[str], before: Addre
     return Addresses({gateway: first, **dict(sorted(kept.items()))}, resting)
 
 
-def _resting(before: Addresses, present: Collection[str], today: date) -> tuple[Freed, ...]:
+def _resting(before: Addresses, present: Collection[str], first: str, today: date) -> tuple[Freed, ...]:
     left = [
         Freed(address=address, name=name, since=today.isoformat())
         for name, address in before.tunnel.items()
-        if name not in present
+        if name not in present and address != first
     ]
     still = [rest for rest in before.freed if date.fromisoformat(rest.since) + QUARANTINE > today]
     return tuple(sorted([*still, *left], key=lambda rest: (rest.since, int(IPv4Address(rest.address)))))

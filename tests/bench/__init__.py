@@ -1,0 +1,26 @@
+"""Speed, measured against a named peer on the same machine in the same run, and reported as a ratio."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One measurement: seconds of ours and of the peer, their ratio, and the ratio to stay at or under."""
+
+    name: str
+    ours_seconds: float
+    peer_seconds: float
+    ratio: float
+    goal: float
+
+    @property
+    def met(self) -> bool:
+        """Whether the goal was reached."""
+        return self.ratio <= self.goal
+
+
+def compare(name: str, ours: float, peer: float, goal: float) -> Row:
+    """Return the row for two durations in seconds."""
+    return Row(name, ours, peer, ours / peer, goal)

@@ -1,0 +1,282 @@
+"""The Ansible inventory: what it says, that it says it twice the same, and that plain Ansible reads it."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.fleet import sample
+from toolkit import inventory, paths
+from toolkit.cli import run
+from toolkit.errors import BadInputError, ExitCode
+from toolkit.fleet.roles import role_variables
+from toolkit.workspace import Workspace
+
+ANSIBLE = Path(sys.executable).parent
+
+
+def ansible(folder: Path, program: str, *arguments: str) -> str:
+    """Run one of Ansible's programs with no configuration and without this toolkit on its path."""
+    environment = {"PATH": os.environ["PATH"], "HOME": str(folder), "LANG": "C.UTF-8"}
+    environment |= {"ANSIBLE_CALLBACK_RESULT_FORMAT": "json", "ANSIBLE_CALLBACK_FORMAT_PRETTY": "false"}
+    done = subprocess.run(
+        [str(ANSIBLE / program), *arguments], cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def generated(folder: Path, text: str = sample.FLEET) -> tuple[Workspace, dict[str, Any]]:
+    """Generate the sample's inventory and return the workspace and the commune's group."""
+    workspace = sample.workspace(folder, essai=text)
+    inventory.generate(workspace, "essai")
+    content = yaml.safe_load(workspace.commune("essai").hosts.read_text(encoding="utf-8"))
+    return workspace, content["all"]["children"]["commune_essai"]
+
+
+def test_facts_of_the_contract_are_all_there(tmp_path: Path) -> None:
+    _workspace, group = generated(tmp_path)
+    assert group["vars"] == {
+        "ansible_user": "nomade",
+        "ansible_ssh_private_key_file": "{{ inventory_dir }}/../../.nomade/keys/management_ed25519",
+        "nomade_commune": "essai",
+        "nomade_commune_name": "Essai-le-Petit",
+        "nomade_management_account": "nomade",
+        "nomade_setup_networks": ["192.0.2.0/24"],
+        "nomade_management_addresses": ["192.0.2.10/32"],
+        "nomade_escrow_recipients": [
+            "age16dhx9mk06zrd4ysa88g3r2g4n45eduwte95fjqkjgy0wt6gyjdgq3yj4ty",
+            "age16gglejryulsfmxg96lp7ygu36tr787vxkdxfyk0fqw8s838uyf5qn82awv",
+        ],
+        "nomade_gateway": "essai-passerelle",
+        "nomade_gateway_endpoint": {"address": "203.0.113.21", "port": 51820},
+        "nomade_gateway_tunnel_address": "10.77.9.1",
+        "nomade_gateway_office_address": "198.51.100.2",
+        "nomade_tunnel_network": "10.77.9.0/29",
+        "nomade_office_network": "198.51.100.0/24",
+        "nomade_public_dir": "{{ inventory_dir }}/public",
+        "nomade_escrow_dir": "{{ inventory_dir }}/escrow",
+    }
+
+
+def facts(group: dict[str, Any], host: str) -> dict[str, Any]:
+    return {name: value for name, value in group["hosts"][host].items() if name.startswith("nomade_")}
+
+
+def test_each_kind_of_endpoint_gets_its_own_facts(tmp_path: Path) -> None:
+    _workspace, group = generated(tmp_path)
+    pay = {"id": "paie", "address": "198.51.100.10", "port": 443, "protocol": "tcp"}
+    depot = {"id": "depot", "address": "198.51.100.11", "port": 3142, "protocol": "tcp"}
+    assert facts(group, "essai-portable-1") == {
+        "nomade_kind": "laptop",
+        "nomade_tunnel_address": "10.77.9.2",
+        "nomade_teleworker": {"login": "anna", "name": "Anna Petit"},
+        "nomade_office_pc": {"name": "essai-bureau-1", "address": "198.51.100.20", "port": 3389},
+        "nomade_services": [pay, depot],
+    }
+    assert facts(group, "essai-bureau-1") == {
+        "nomade_kind": "office_pc",
+        "nomade_office_address": "198.51.100.20",
+        "nomade_teleworker": {"login": "anna", "name": "Anna Petit"},
+        "nomade_laptop": {"name": "essai-portable-1", "tunnel_address": "10.77.9.2"},
+    }
+    assert facts(group, "essai-bureau-2") == {"nomade_kind": "office_pc", "nomade_office_address": "198.51.100.21"}
+    gateway = facts(group, "essai-passerelle")
+    assert gateway["nomade_tunnel_address"] == "10.77.9.1"
+    assert gateway["nomade_peers"] == [
+        {
+            "name": "essai-portable-1",
+            "tunnel_address": "10.77.9.2",
+            "office_pc": {"address": "198.51.100.20", "port": 3389},
+            "services": [pay, depot],
+        },
+        {"name": "essai-portable-2", "tunnel_address": "10.77.9.3", "services": [pay, depot]},
+    ]
+
+
+def test_f007_a_laptop_without_a_post_reaches_only_what_everyone_does(tmp_path: Path) -> None:
+    text = sample.changed("  - {teleworker: bruno, laptop: essai-portable-2}\n", "")
+    _workspace, group = generated(tmp_path, text)
+    spare = facts(group, "essai-portable-2")
+    assert [service["id"] for service in spare["nomade_services"]] == ["depot"]
+    assert "nomade_teleworker" not in spare
+    assert "nomade_office_pc" not in spare
+
+
+def test_only_settings_that_differ_from_the_default_are_written(tmp_path: Path) -> None:
+    same = role_variables()["base_timezone"].default
+    text = sample.FLEET + f"settings:\n  commune: {{base_timezone: {same}, base_locale: C.UTF-8}}\n"
+    _workspace, group = generated(tmp_path, text)
+    assert all(host["base_locale"] == "C.UTF-8" for host in group["hosts"].values())
+    assert not any("base_timezone" in host for host in group["hosts"].values())
+
+
+def test_f062_the_same_files_give_the_same_inventory(tmp_path: Path) -> None:
+    workspace, _group = generated(tmp_path)
+    hosts = workspace.commune("essai").hosts
+    first, before = hosts.read_bytes(), hosts.stat()
+    assert not inventory.generate(workspace, "essai")
+    assert hosts.stat().st_mtime_ns == before.st_mtime_ns
+    assert first.splitlines()[0].startswith("# Généré".encode())
+    hosts.unlink()
+    assert inventory.generate(workspace, "essai")
+    assert hosts.read_bytes() == first
+
+
+def test_nothing_is_written_when_one_of_several_communes_is_wrong(tmp_path: Path) -> None:
+    workspace = sample.workspace(tmp_path, essai=sample.FLEET, voisin=sample.other("voisin", 1) + "zzz: 1\n")
+    with pytest.raises(BadInputError):
+        inventory.generate_all(workspace, ["essai", "voisin"])
+    assert not workspace.commune("essai").hosts.exists()
+    assert not workspace.commune("essai").addresses.exists()
+
+
+def test_the_demonstration_inventory_is_up_to_date(tmp_path: Path) -> None:
+    shutil.copytree(paths.demo_dir(), tmp_path / "demo", ignore=shutil.ignore_patterns(".nomade"))
+    workspace = Workspace(tmp_path / "demo")
+    assert len(workspace.communes()) == 2
+    assert not any(inventory.generate(workspace, commune) for commune in workspace.communes())
+
+
+def test_the_demonstration_has_each_kind_in_both_debian_releases() -> None:
+    from toolkit.fleet import Kind, System, load
+
+    workspace = Workspace(paths.demo_dir())
+    fleets = [load(workspace, commune) for commune in workspace.communes()]
+    assert {(item.kind, item.os) for fleet in fleets for item in fleet.endpoints} == {
+        (kind, release) for kind in Kind for release in (System.DEBIAN_12, System.DEBIAN_13)
+    }
+    assert all(fleet.commune.insee.startswith("99") for fleet in fleets)
+
+
+def test_plain_ansible_reads_two_communes_without_mixing_them(tmp_path: Path) -> None:
+    workspace = sample.workspace(tmp_path / "w", essai=sample.FLEET, voisin=sample.other("voisin", 1))
+    inventory.generate_all(workspace, ["essai", "voisin"])
+    files = [f"-i{workspace.commune(commune).hosts}" for commune in ("essai", "voisin")]
+    graph = ansible(tmp_path, "ansible-inventory", *files, "--graph")
+    for group in ("@commune_essai:", "@commune_voisin:", "@laptops:", "@office_pcs:", "@gateways:"):
+        assert group in graph
+    listed = json.loads(ansible(tmp_path, "ansible-inventory", *files, "--list"))
+    assert len(listed["laptops"]["hosts"]) == 4
+    assert len(listed["commune_essai"]["hosts"]) == 5
+    variables = listed["_meta"]["hostvars"]
+    assert variables["essai-portable-1"]["nomade_gateway"] == "essai-passerelle"
+    assert variables["voisin-portable-1"]["nomade_gateway"] == "voisin-passerelle"
+
+
+PLAY = """\
+- hosts: all
+  gather_facts: false
+  tasks:
+    - ansible.builtin.debug:
+        msg: >-
+          {{ {"host": inventory_hostname, "args": ansible_ssh_common_args, "public": nomade_public_dir,
+              "key": ansible_ssh_private_key_file, "name": (nomade_teleworker | default({})).get("name")} | to_json }}
+"""
+
+
+def played(folder: Path, workspace: Workspace) -> dict[str, dict[str, str]]:
+    """Run a playbook that prints what roles would receive, and return it by host."""
+    (folder / "play.yml").write_text(PLAY)
+    output = ansible(folder, "ansible-playbook", "-i", str(workspace.commune("essai").hosts), "play.yml")
+    said = {}
+    for host, result in re.findall(r"^ok: \[(.+)\] => (\{.*\})$", output, re.MULTILINE):
+        message = json.loads(result)["msg"]
+        said[host] = json.loads(message) if isinstance(message, str) else message
+    return said
+
+
+def test_plain_ansible_playbook_connects_as_the_routes_say(tmp_path: Path) -> None:
+    folder = tmp_path / "un dossier"
+    folder.mkdir()
+    workspace = sample.workspace(folder, essai=sample.changed("Anna Petit", "'Anna \"$(id)\" {Petit}'"))
+    away = '  enrolled: "2026-03-01T10:00:00+00:00"\n  host_key: SHA256:AAAA\n  path: gateway\n'
+    workspace.commune("essai").enrolment.write_text(f"essai-portable-1:\n{away}", encoding="utf-8")
+    inventory.generate(workspace, "essai")
+    said = played(tmp_path, workspace)
+    root = workspace.commune("essai").root
+    assert said["essai-portable-1"]["public"] == f"{root}/public"
+    assert Path(said["essai-portable-1"]["key"]).resolve() == workspace.management_key.resolve()
+    assert said["essai-portable-1"]["name"] == 'Anna "$(id)" {Petit}'
+    pinned = ["-o", f'UserKnownHostsFile="{root}/known_hosts"', "-o", "GlobalKnownHostsFile=/dev/null"]
+    pinned += ["-o", "StrictHostKeyChecking=yes", "-o"]
+    assert shlex.split(said["essai-portable-2"]["args"]) == [*pinned, "HostKeyAlias=essai-portable-2"]
+    arguments = shlex.split(said["essai-portable-1"]["args"])
+    assert arguments[:-2] == [*pinned, "HostKeyAlias=essai-portable-1"]
+    jump = shlex.split(arguments[-1].removeprefix("ProxyCommand="))
+    assert jump[0] == "ssh"
+    assert [part for part in jump if part.startswith(("HostKeyAlias", "StrictHost", "UserKnown"))] == [
+        f'UserKnownHostsFile="{root}/known_hosts"',
+        "StrictHostKeyChecking=yes",
+        "HostKeyAlias=essai-passerelle",
+    ]
+    assert jump[-5:] == ["-p", "22", "-W", "%h:%p", "nomade@192.0.2.21"]
+
+
+def test_ssh_itself_understands_the_options(tmp_path: Path) -> None:
+    folder = tmp_path / "un dossier"
+    folder.mkdir()
+    workspace = sample.workspace(folder, essai=sample.FLEET)
+    inventory.generate(workspace, "essai")
+    arguments = shlex.split(played(tmp_path, workspace)["essai-portable-1"]["args"])
+    shown = subprocess.run(["ssh", "-G", *arguments, "192.0.2.31"], capture_output=True, text=True, check=True).stdout
+    assert f"userknownhostsfile {workspace.commune('essai').known_hosts}" in shown.replace('"', "")
+    assert "stricthostkeychecking true" in shown
+    assert "hostkeyalias essai-portable-1" in shown
+
+
+@pytest.mark.parametrize("name", ["a'b", 'a"b', "a$b", "a`b", "a{{b}}", "a%b", "a\\b"])
+def test_a_path_that_ssh_cannot_be_given_is_refused(tmp_path: Path, name: str) -> None:
+    workspace = sample.workspace(tmp_path / name, essai=sample.FLEET)
+    with pytest.raises(BadInputError):
+        inventory.generate(workspace, "essai")
+
+
+def test_f017_five_hundred_laptops_are_no_trouble(tmp_path: Path) -> None:
+    from tests.bench.generate import fleet_of
+
+    workspace = sample.workspace(tmp_path, grande=fleet_of(500))
+    assert inventory.generate(workspace, "grande")
+
+
+def test_command_line_generates_what_init_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run(["init", "demo"]) == ExitCode.OK
+    assert run(["inventory", "generate"]) == ExitCode.OK
+    assert run(["inventory", "validate"]) == ExitCode.OK
+    assert (tmp_path / "demo" / "inventories" / "exemple" / "hosts.yml").is_file()
+    capsys.readouterr()
+    assert run(["inventory", "graph"]) == ExitCode.OK
+    assert "exemple-portable-1" in capsys.readouterr().out
+    assert run(["inventory", "show", "exemple-bureau-1", "--all"]) == ExitCode.OK
+    assert "base_timezone: " in capsys.readouterr().out
+    assert run(["inventory", "show", "exemple-bureau-9"]) == ExitCode.NOTHING_EVALUATED
+    fleet = tmp_path / "demo" / "inventories" / "exemple" / "fleet.yml"
+    fleet.write_text(fleet.read_text().replace("debian-12", "debian-11"))
+    assert run(["inventory", "validate"]) == ExitCode.BAD_INPUT
+    assert re.search(r"demo/inventories/exemple/fleet\.yml:\d+:\d+: gateway\.os: ", capsys.readouterr().err)
+
+
+def test_init_overwrites_nothing_and_spares_other_folders(tmp_path: Path) -> None:
+    assert run(["init", str(tmp_path / "w")]) == ExitCode.OK
+    (tmp_path / "w" / "nomade.yml").write_text("mine\n")
+    (tmp_path / "w" / ".gitignore").unlink()
+    assert run(["init", str(tmp_path / "w")]) == ExitCode.OK
+    assert (tmp_path / "w" / "nomade.yml").read_text() == "mine\n"
+    assert ".nomade/" in (tmp_path / "w" / ".gitignore").read_text()
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "thesis.txt").write_text("x")
+    assert run(["init", str(tmp_path / "other")]) == ExitCode.BAD_INPUT
+    assert [path.name for path in (tmp_path / "other").iterdir()] == ["thesis.txt"]
