@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import subprocess
 import tempfile
@@ -79,8 +80,15 @@ def _is_fresh(item: Image) -> bool:
 
 
 def _build(item: Image) -> None:
-    installed, offline = packages(item.release)
     item.keep.mkdir(parents=True, exist_ok=True)
+    with (item.keep / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not _is_fresh(item):  # another lab may have made it while this one waited
+            _make(item)
+
+
+def _make(item: Image) -> None:
+    installed, offline = packages(item.release)
     (item.keep / "complete").unlink(missing_ok=True)
     with tempfile.TemporaryDirectory(prefix="nomade-lab-") as folder:
         listed = Path(folder) / "debian.sources"

@@ -1,0 +1,31 @@
+"""What lies on an endpoint's disk, to tell whether a command changed anything."""
+
+from __future__ import annotations
+
+from toolkit.lab.machines import Lab
+
+# What a running Debian writes by itself, and the login that looked: logs, caches, clocks, temporary files.
+_MOVING = (
+    "/proc", "/sys", "/dev", "/run", "/tmp", "/var/tmp", "/var/log", "/var/cache", "/var/lib/systemd", "/var/lib/private",
+    "/var/lib/dbus", "/home/nomade/.ansible", "/root/.ansible", "/var/lib/logrotate", "/var/lib/apt/periodic",
+)  # fmt: skip
+_PRUNE = " -o ".join(f"-path {folder}" for folder in _MOVING)
+# type, mode, owner, group, size (files only: a folder's grows with temporary files), link target, path
+_LIST = rf"""find / -xdev \( {_PRUNE} \) -prune -o \( -type d -printf '%y %m %U %G - %l %p\n' \) \
+  -o -printf '%y %m %U %G %s %l %p\n' | LC_ALL=C sort
+find /etc /boot /home /root /srv /opt /usr/local /var/lib/dpkg /var/spool -xdev -type f \
+  -not -path '/home/nomade/.ansible/*' -size -8192k -exec sha256sum {{}} + | LC_ALL=C sort -k2
+"""
+
+
+def listing(lab: Lab, host: str) -> list[str]:
+    """Return one line per file: its metadata, and the digest of those that roles write."""
+    done = lab.exec(host, ["sh", "-c", _LIST], timeout=120)
+    assert done.returncode == 0, done.stderr.decode(errors="replace")
+    return done.stdout.decode(errors="replace").splitlines()
+
+
+def differences(before: list[str], after: list[str]) -> list[str]:
+    """Return the lines of only one of two listings, `-` for gone and `+` for new."""
+    gone, new = set(before) - set(after), set(after) - set(before)
+    return sorted([f"- {line}" for line in gone] + [f"+ {line}" for line in new])

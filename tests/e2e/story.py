@@ -1,0 +1,68 @@
+"""The whole main job once, through the real command, with what every stage said: tests judge it afterwards."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tests.e2e import filesystem
+from toolkit.lab.machines import Lab
+
+Done = subprocess.CompletedProcess[str]
+Verdicts = dict[tuple[str, str], str]
+
+
+@dataclass(slots=True)
+class Story:
+    """What each stage printed. `changed_by_plan` maps an endpoint to the differences on its disk."""
+
+    lab: Lab
+    stages: dict[str, Done] = field(default_factory=dict)
+    changed_by_plan: dict[str, list[str]] = field(default_factory=dict)
+
+    def verdicts(self, stage: str) -> Verdicts:
+        """Return (endpoint, control) → verdict of an audit stage."""
+        reports: list[dict[str, Any]] = json.loads(self.stages[stage].stdout)["reports"]
+        return {
+            (endpoint["endpoint"], finding["control"]): finding["verdict"]
+            for report in reports
+            for endpoint in report["endpoints"]
+            for finding in endpoint["findings"]
+        }
+
+
+def tell(lab: Lab, nomade: Callable[..., Done], artefacts: Path) -> Story:
+    """Run generate, enroll, audit, plan, apply, audit, apply on the lab and return what they said.
+
+    A stage that fails does not stop the story: the tests name it.
+    """
+    story = Story(lab)
+
+    def stage(name: str, *arguments: str) -> None:
+        done = nomade(lab.workspace, *arguments)
+        story.stages[name] = done
+        text = f"$ nomade {' '.join(arguments)}\n{done.stdout}\n{done.stderr}\nexit code {done.returncode}\n"
+        (artefacts / f"story-{len(story.stages)}-{name}.txt").write_text(text, encoding="utf-8")
+
+    everybody = "--all-communes"
+    keys = lab.workspace.state / "lab"
+    hosts = [machine.name for machine in lab.plan().machines]
+    stage("generate", "inventory", "generate")
+    stage(
+        "enroll", "enroll", everybody, "--known-hosts", str(keys / "known_hosts"),
+        "--key", str(keys / "bootstrap_ed25519"),
+    )  # fmt: skip
+    stage("audit-before", "audit", everybody, "--format", "json")
+    before = {host: filesystem.listing(lab, host) for host in hosts}
+    stage("plan", "plan", everybody, "--diff")
+    story.changed_by_plan = {
+        host: filesystem.differences(before[host], filesystem.listing(lab, host)) for host in hosts
+    }
+    stage("apply", "apply", everybody)
+    stage("audit-after", "audit", everybody, "--format", "json")
+    stage("apply-again", "apply", everybody)
+    return story
