@@ -31,13 +31,22 @@ def _of_controls(machines: tuple[Machine, ...]) -> Iterator[Action]:
     for machine in machines:
         for line in machine.lines:
             if line.is_open:
-                grouped[ActionKind.CONTROL, line.control].append((machine, line))
+                grouped[ActionKind.CONTROL, line.fix].append((machine, line))
             elif line.verdict is Verdict.MANUAL:
-                grouped[ActionKind.DECLARE, line.control].append((machine, line))
-    for (kind, control), members in grouped.items():
-        line = members[0][1]
-        names = tuple(machine.name for machine, _line in members)
-        yield Action(kind, line.severity, line.title, line.fix, names, control, line.role)
+                grouped[ActionKind.DECLARE, line.fix].append((machine, line))
+    for (kind, fix), members in grouped.items():
+        lines = {line.control: line for _machine, line in members}
+        ordered = sorted(lines.values(), key=lambda line: (-line.severity.rank, line.control))
+        yield Action(
+            kind,
+            ordered[0].severity,
+            ordered[0].title,
+            fix,
+            tuple(dict.fromkeys(machine.name for machine, _line in members)),
+            tuple(line.control for line in ordered),
+            tuple(line.title for line in ordered[1:]),
+            ordered[0].role,
+        )
 
 
 def _of_machines(machines: tuple[Machine, ...], language: str) -> Iterator[Action]:

@@ -13,15 +13,13 @@ from toolkit.report.wording import translator
 FORMAT = "csv"
 
 # OWASP ASVS 5.0, 1.2.10: signs that make a spreadsheet compute a cell; their full-width twins do so in some too.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 
 def cell(text: str) -> str:
     """Return a text that a spreadsheet shows as it is: an apostrophe goes before what would start a formula."""
-    text = text.replace("\x00", "")
-    risky = text.startswith(_FORMULA) or plain.block(text).startswith(_FORMULA)
     safe = plain.block(text.replace("\r\n", "\n").replace("\r", "\n"))
-    return f"'{safe}" if risky else safe
+    return f"'{safe}" if text.startswith(FORMULA) or safe.startswith(FORMULA) else safe
 
 
 def render(reports: Sequence[Report], look: Look) -> bytes:

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
-from toolkit.report import Look
+from toolkit.report import Look, plain
 from toolkit.report.model import Coverage, Line, Machine, Post, Report
 
 FORMAT = "json"
@@ -18,7 +18,7 @@ SCHEMA_VERSION = 1
 def render(reports: Sequence[Report], look: Look) -> str:
     """Return one JSON object: ids, words in the report's language, moments in UTC. Raw outputs stay in the store."""
     document = {"schema_version": SCHEMA_VERSION, "reports": [_report(report) for report in reports]}
-    return json.dumps(document, ensure_ascii=False, indent=2, default=_plain) + "\n"
+    return plain.escaped(json.dumps(document, ensure_ascii=False, indent=2, default=_plain)) + "\n"
 
 
 def _plain(value: Any) -> Any:

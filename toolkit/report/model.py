@@ -125,14 +125,18 @@ class ActionKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """One thing to do, for all the machines it is to be done on."""
+    """One thing to do, for all the machines it is to be done on.
+
+    Controls with the same remedy are one action: `title` is that of the worst, `also` those of the others.
+    """
 
     kind: ActionKind
     severity: Severity
     title: str
     fix: str
     machines: tuple[str, ...]
-    control: str | None = None
+    controls: tuple[str, ...] = ()
+    also: tuple[str, ...] = ()
     role: str | None = None
 
 

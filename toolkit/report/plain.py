@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import unicodedata
 
@@ -25,5 +26,14 @@ def one_line(text: str) -> str:
     return " ".join(_kept(_ESCAPES.sub("", text), "\n\t\r").split())
 
 
+def escaped(document: str) -> str:
+    """Return a JSON document whose invisible characters are written `\\uXXXX`: the same data, safe to show."""
+    return document.translate({ord(sign): json.dumps(sign)[1:-1] for sign in _hidden(document, "\n")})
+
+
 def _kept(text: str, allowed: str) -> str:
-    return "".join(sign for sign in text if sign in allowed or unicodedata.category(sign) not in _HIDDEN)
+    return text.translate({ord(sign): None for sign in _hidden(text, allowed)})
+
+
+def _hidden(text: str, allowed: str) -> set[str]:
+    return {sign for sign in set(text) if sign not in allowed and unicodedata.category(sign) in _HIDDEN}

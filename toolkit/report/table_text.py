@@ -20,6 +20,7 @@ FORMAT = "table"
 
 # More would not fit one screen together with the posts.
 _ACTIONS_SHOWN = 8
+_NAMES_SHOWN = 3
 
 _STYLES = {
     State.URGENT: "bold red",
@@ -164,9 +165,13 @@ def _actions(console: Console, report: Report) -> None:
 
 
 def _action(number: int, action: Action, report: Report) -> Padding:
-    machines = ", ".join(plain.one_line(name) for name in action.machines)
+    names = action.machines[:_NAMES_SHOWN]
+    machines = ", ".join(plain.one_line(name) for name in names)
+    if more := len(action.machines) - len(names):
+        machines += f" (+ {more})"
     severity = wording.severity(action.severity, report.language)
-    line = Text.assemble(f"{number}. ", (plain.one_line(action.title), "bold"), f" ({severity}) – {machines}")
+    title = plain.one_line(action.title) + (f" (+ {len(action.also)})" if action.also else "")
+    line = Text.assemble(f"{number}. ", (title, "bold"), f" ({severity}) – {plain.one_line(action.fix)} – {machines}")
     return Padding(line, (0, 0, 0, 2))
 
 

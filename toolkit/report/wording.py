@@ -89,7 +89,7 @@ def reason(line: Line, language: str) -> str:
         "declared": _("no command can check this: somebody has to declare it"),
         "kind": _("not meant for this kind of machine"),
         "no_post": _("this machine is not part of a pair laptop and office PC"),
-    }.get(line.reason, "" if line.reason == "compared" else line.reason)
+    }.get(line.reason, "" if line.reason == "compared" else plain.one_line(line.reason))
 
 
 def expected(check: Check, language: str) -> str:
@@ -117,7 +117,7 @@ def value(item: Any, language: str) -> str:
     if isinstance(item, list):
         text = ", ".join(value(part, language) for part in item)
     elif isinstance(item, dict):
-        text = ", ".join(f"{name}: {value(part, language)}" for name, part in sorted(item.items()))
+        text = ", ".join(f"{plain.one_line(name)}: {value(part, language)}" for name, part in sorted(item.items()))
     else:
         text = plain.one_line(str(item))
     return text if len(text) <= _VALUE_LIMIT else text[: _VALUE_LIMIT - 1] + "…"
@@ -143,7 +143,7 @@ def score(counts: Coverage, language: str) -> str:
     """Return how many evaluated controls are met, and what stays outside of that count."""
     _ = translator(language)
     first = _("{passed} met, {failed} not met").format(passed=counts.passed, failed=counts.failed)
-    return ", ".join(filter(None, (first, remainder(counts, language))))
+    return " · ".join(filter(None, (first, remainder(counts, language))))
 
 
 def machine_coverage(counts: Coverage, language: str) -> str:
@@ -152,7 +152,7 @@ def machine_coverage(counts: Coverage, language: str) -> str:
     first = _("{evaluated} controls evaluated of {expected}").format(
         evaluated=counts.evaluated, expected=counts.expected
     )
-    return f"{first}: {score(counts, language)}" if language != "fr" else f"{first} : {score(counts, language)}"
+    return f"{first} – {score(counts, language)}"
 
 
 def remainder(counts: Coverage, language: str) -> str:
@@ -166,7 +166,7 @@ def remainder(counts: Coverage, language: str) -> str:
         (counts.manual, _("{count} to be declared")),
         (counts.not_applicable, _("{count} not applicable (not counted)")),
     )
-    return ", ".join(text.format(count=count) for count, text in others if count)
+    return " · ".join(text.format(count=count) for count, text in others if count)
 
 
 def headline(report: Report) -> tuple[str, ...]:
@@ -184,7 +184,9 @@ def headline(report: Report) -> tuple[str, ...]:
 
 
 def _compliant(number: int, total: int, posts: bool, _: Callable[[str], str]) -> str:
-    if number == 0:
+    if number == 0 and total == 1:
+        text = _("The only post is not compliant") if posts else _("The only machine is not compliant")
+    elif number == 0:
         text = _("No post of {total} is compliant") if posts else _("No machine of {total} is compliant")
     elif number == total == 1:
         text = _("The only post is compliant") if posts else _("The only machine is compliant")
