@@ -174,6 +174,21 @@ def test_plain_ansible_reads_two_communes_without_mixing_them(tmp_path: Path) ->
     assert variables["voisin-portable-1"]["nomade_gateway"] == "voisin-passerelle"
 
 
+def test_communes_with_the_same_office_network_share_no_connection(tmp_path: Path) -> None:
+    workspace = sample.workspace(tmp_path, essai=sample.FLEET, voisin=sample.other("voisin", 1))
+    away = 'bureau-1: {enrolled: "2026-03-01T10:00:00+00:00", host_key: SHA256:AAAA, path: gateway}\n'
+    places = []
+    for commune in ("essai", "voisin"):
+        workspace.commune(commune).enrolment.write_text(f"{commune}-{away}", encoding="utf-8")
+        inventory.generate(workspace, commune)
+        content = yaml.safe_load(workspace.commune(commune).hosts.read_text(encoding="utf-8"))
+        hosts = content["all"]["children"][f"commune_{commune}"]["hosts"]
+        places.append(hosts[f"{commune}-bureau-1"])
+    assert places[0]["ansible_host"] == places[1]["ansible_host"]
+    assert places[0]["ansible_control_path"] != places[1]["ansible_control_path"]
+    assert len(places[0]["ansible_control_path"]) < 30
+
+
 PLAY = """\
 - hosts: all
   gather_facts: false

@@ -7,6 +7,7 @@ inventories of several communes can be given to one run without mixing.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
@@ -174,6 +175,7 @@ def _host_variables(fleet: Fleet, endpoint: Endpoint, way: Route, addresses: Add
         "ansible_host": way.address,
         "ansible_port": way.port,
         "ansible_ssh_common_args": _ssh_arguments(way),
+        "ansible_control_path": _control_path(fleet.commune.id, way),
         "nomade_kind": endpoint.kind.value,
     }
     match endpoint.kind:
@@ -264,6 +266,17 @@ def _ssh_arguments(way: Route) -> str:
         f" -p {jump.port} -W %h:%p {jump.user}@{jump.address}"
     )
     return f"{arguments} -o 'ProxyCommand={command}'"
+
+
+def _control_path(commune: str, way: Route) -> str:
+    """Return where ssh keeps the open connection of one endpoint.
+
+    Ansible names it after address, port and account: behind their gateways, the office PCs of two communes may well
+    have the same, and tasks for one would run on the other. So it is named after the endpoint, and short, because a
+    socket's path is (108 bytes, unix(7)).
+    """
+    name = f"{commune}/{way.alias}/{way.address}/{way.port}"
+    return "%(directory)s/" + hashlib.sha256(name.encode()).hexdigest()[:12]
 
 
 def _pinned(alias: str) -> str:

@@ -224,6 +224,14 @@ def test_communes_share_no_name_address_or_machine(tmp_path: Path) -> None:
     )
 
 
+def test_f006_tunnels_of_two_communes_do_not_overlap(tmp_path: Path) -> None:
+    text = sample.other("voisin", 1).replace("10.78.1.0/29", "10.77.0.0/16")
+    workspace = sample.workspace(tmp_path, essai=sample.FLEET, voisin=text)
+    for communes in (["essai"], ["voisin"], ["essai", "voisin"]):
+        with pytest.raises(ProblemsError, match="of commune"):
+            load_all(workspace, communes)
+
+
 def test_another_communes_mistake_stops_nobody_else(tmp_path: Path) -> None:
     workspace = sample.workspace(tmp_path, essai=sample.FLEET, voisin="commune: [")
     assert inventory.generate(workspace, "essai")

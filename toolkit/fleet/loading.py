@@ -108,7 +108,18 @@ def _check_between(loaded: dict[str, tuple[Document, Fleet]], others: dict[str, 
     for commune, fleet in others.items():
         for what, values in checks.identities(fleet).items():
             owners |= {(what, value): commune for _path, value in values}
+    tunnels = {commune: IPv4Network(fleet.gateway.tunnel_network) for commune, fleet in others.items()}
     for commune, (document, fleet) in loaded.items():
+        tunnel = IPv4Network(fleet.gateway.tunnel_network)
+        for owner, network in tunnels.items():
+            if tunnel.overlaps(network):
+                document.report(
+                    ("gateway", "tunnel_network"),
+                    _("the tunnel network {tunnel} overlaps {network} of commune {owner}").format(
+                        tunnel=tunnel, network=network, owner=owner
+                    ),
+                )
+        tunnels[commune] = tunnel
         for what, values in checks.identities(fleet).items():
             for path, value in values:
                 owner = owners.setdefault((what, value), commune)
