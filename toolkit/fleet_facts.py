@@ -10,6 +10,7 @@ from toolkit.fleet.model import Endpoint, Gateway, OfficePc
 
 FACTS = frozenset(
     {
+        "name",  # of the endpoint, in the inventory
         "management_account",  # the account the toolkit logs in with
         "teleworker",  # login of the one person who works here
         "office_pc_address",  # laptop: address of its own office PC
@@ -23,7 +24,7 @@ FACTS = frozenset(
 
 def facts_of(config: Config, fleet: Fleet, endpoint: Endpoint, tunnel: Mapping[str, str]) -> Mapping[str, Any]:
     """Return the facts of `FACTS` that exist for this endpoint; `tunnel` holds tunnel addresses by name."""
-    facts: dict[str, Any] = {"management_account": config.management_account}
+    facts: dict[str, Any] = {"name": endpoint.name, "management_account": config.management_account}
     if isinstance(endpoint, Gateway):
         return facts | _gateway_facts(fleet, endpoint, tunnel)
     post = fleet.post_of(endpoint.name)

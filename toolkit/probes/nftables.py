@@ -35,6 +35,7 @@ class _Path:
     ports: tuple[str, ...] = ()
     sources: tuple[str, ...] = ()
     restricted: bool = False
+    never: bool = False  # an empty set lets nothing through
 
 
 @dataclass(frozen=True)
@@ -109,7 +110,7 @@ def _accepted(ruleset: _Ruleset, hook: str) -> Iterator[_Path]:
     """Every way to an accept verdict, through the chains that drop by default (one that accepts filters nothing)."""
     for key, chain in _base(ruleset, hook).items():
         if chain.get("policy") == "drop":
-            yield from _walk(ruleset, key, _Path(), frozenset())
+            yield from (path for path in _walk(ruleset, key, _Path(), frozenset()) if not path.never)
 
 
 def _walk(ruleset: _Ruleset, key: tuple[str, str, str], path: _Path, above: frozenset[Any]) -> Iterator[_Path]:
@@ -172,9 +173,11 @@ def _narrow(ruleset: _Ruleset, key: tuple[str, str, str], path: _Path, match: An
     field = payload.get("field") if isinstance(payload, dict) else None
     protocol = str(payload.get("protocol")) if isinstance(payload, dict) else ""
     if field == "dport":
-        return replace(path, protocol=protocol, ports=_values(ruleset, key, right) if positive else ("any",))
+        ports = _values(ruleset, key, right) if positive else ("any",)
+        return replace(path, protocol=protocol, ports=ports, never=path.never or not ports)
     if field == "saddr" and positive:
-        return replace(path, sources=_values(ruleset, key, right), restricted=True)
+        sources = _values(ruleset, key, right)
+        return replace(path, sources=sources, restricted=True, never=path.never or not sources)
     if field in ("sport", "type", "code"):
         return replace(path, protocol=path.protocol or protocol)
     if positive and isinstance(left, dict) and left.get("meta") in ({"key": "l4proto"}, {"key": "nfproto"}):

@@ -1,4 +1,4 @@
-"""Who may become root: asked of sudo itself for every person's account, and of the groups that amount to it."""
+"""Who may become root: asked of sudo for every account that can log in, and of the groups that amount to it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from toolkit.probes import Probe
 from toolkit.probes._text import ABSENT
 
 COMMAND = f"""
-people=$(getent passwd | awk -F: '$3 >= 1000 && $3 < 60000 {{ print $1 }}')
+people=$(getent passwd | awk -F: '$3 != 0 && $3 != 65534 && $7 !~ /(nologin|false|sync)$/ {{ print $1 }}')
 if command -v sudo >/dev/null; then
   for login in $people; do
     LC_ALL=C sudo -n -l -U "$login" 2>/dev/null | grep -q 'may run the following' && echo "sudo $login"

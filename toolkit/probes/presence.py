@@ -1,0 +1,60 @@
+"""How a PC behaves with nobody in front of it: sleep, idle console, sessions that open by themselves."""
+
+from __future__ import annotations
+
+from toolkit.probes import Probe
+
+COMMAND = r"""
+set -e
+for file in sleep logind; do
+  systemd-analyze cat-config "systemd/$file.conf" |
+    sed -n "s/^[[:space:]]*\([A-Za-z]*\)[[:space:]]*=[[:space:]]*/$file.\1=/p"
+done
+automatic='autologin-user\|AutomaticLogin\|TimedLogin\|User'
+for file in /etc/lightdm/lightdm.conf /etc/lightdm/lightdm.conf.d/*.conf /etc/gdm3/daemon.conf /etc/sddm.conf \
+  /etc/sddm.conf.d/*.conf; do
+  [ ! -e "$file" ] || sed -n "s/^[[:space:]]*\($automatic\)[[:space:]]*=[[:space:]]*\(..*\)/autologin=\2/p" "$file"
+done
+echo end
+"""
+
+# sleep.AllowSuspend=no
+# logind.IdleAction=lock
+# logind.IdleActionSec=600
+# autologin=camille
+# end
+
+
+def parse(text: str) -> dict[str, object]:
+    """Return what systemd and the login screen are told (empty: nothing); of a repeated option the last one counts."""
+    lines = text.strip().splitlines()
+    if not lines or lines[-1] != "end":
+        raise ValueError("cut at the end")
+    values: dict[str, str] = {}
+    logins: list[str] = []
+    for line in lines[:-1]:
+        key, equals, value = line.partition("=")
+        if not equals:
+            raise ValueError(f"not an option: {line!r}")
+        if key == "autologin":
+            logins.append(value.strip())
+        else:
+            values[key] = value.strip()
+    return {
+        "suspend": values.get("sleep.AllowSuspend", ""),
+        "hibernation": values.get("sleep.AllowHibernation", ""),
+        "idle_action": values.get("logind.IdleAction", ""),
+        "power_key": values.get("logind.HandlePowerKey", ""),
+        "idle_seconds": _seconds(values.get("logind.IdleActionSec", "")),
+        "autologin": logins,
+    }
+
+
+def _seconds(text: str) -> int:
+    """systemd.time(7): a bare number is seconds; 0 when nothing is written or in another unit than min and s."""
+    number, unit = text.removesuffix("min"), 60 if text.endswith("min") else 1
+    number = number.removesuffix("s")
+    return int(number) * unit if number.isascii() and number.isdigit() else 0
+
+
+PROBE = Probe(name="presence", command=COMMAND, parse=parse)

@@ -1,0 +1,70 @@
+"""The remote desktop server of an office PC: how it is protected, and who may open a session."""
+
+from __future__ import annotations
+
+from toolkit.probes import Probe
+from toolkit.probes._text import ABSENT, scalar
+
+COMMAND = f"""
+[ -e /etc/xrdp/xrdp.ini ] && [ -e /etc/xrdp/sesman.ini ] || {{ echo {ABSENT}; exit 0; }}
+for file in xrdp sesman; do
+  awk -v file="$file" '
+    /^[[:space:]]*[;#]/ {{ next }}
+    /^\\[/ {{ section = $0; gsub(/[][]/, "", section); next }}
+    section ~ /^(Globals|Channels|Security|Sessions)$/ && /=/ {{ print file "." section "." $0 }}
+  ' "/etc/xrdp/$file.ini"
+done
+key=$(sed -n 's/^key_file=//p' /etc/xrdp/xrdp.ini | tail -n 1)
+echo "key=$(stat -L -c '%a %U %G' "${{key:-/etc/xrdp/key.pem}}" 2>/dev/null)"
+certificate=$(sed -n 's/^certificate=//p' /etc/xrdp/xrdp.ini | tail -n 1)
+echo "subject=$(openssl x509 -noout -subject -nameopt multiline -in "${{certificate:-/etc/xrdp/cert.pem}}" 2>/dev/null |
+  sed -n 's/^ *commonName *= //p')"
+group=$(sed -n 's/^TerminalServerUsers=//p' /etc/xrdp/sesman.ini | tail -n 1)
+echo "members=$(getent group "${{group:-tsusers}}" | cut -d: -f4)"
+echo end
+"""
+
+# xrdp.Globals.security_layer=tls
+# xrdp.Channels.rdpdr=false
+# sesman.Security.AllowRootLogin=false
+# sesman.Sessions.IdleTimeLimit=900
+# key=640 root xrdp
+# subject=valsorbe-bureau-1
+# members=cmartin
+# end
+FACTS = {
+    "security_layer": "xrdp.Globals.security_layer",
+    "encryption": "xrdp.Globals.crypt_level",
+    "protocols": "xrdp.Globals.ssl_protocols",
+    "certificate": "xrdp.Globals.certificate",
+    "drives": "xrdp.Channels.rdpdr",
+    "root": "sesman.Security.AllowRootLogin",
+    "attempts": "sesman.Security.MaxLoginRetry",
+    "group_check": "sesman.Security.AlwaysGroupCheck",
+    "group": "sesman.Security.TerminalServerUsers",
+    "idle": "sesman.Sessions.IdleTimeLimit",
+}
+
+
+def parse(text: str) -> dict[str, object]:
+    """Return what xrdp and its session manager are told; an option that is not written is an empty text."""
+    if text.strip() == ABSENT:
+        return {"installed": False}
+    lines = text.strip().splitlines()
+    if not lines or lines[-1] != "end":
+        raise ValueError("cut at the end")
+    values: dict[str, str] = {}
+    for line in lines[:-1]:
+        key, equals, value = line.partition("=")
+        if not equals:
+            raise ValueError(f"not an option: {line!r}")
+        values.setdefault(key.strip(), value.strip())
+    if not {"key", "subject", "members"} <= set(values):
+        raise ValueError("key, subject or members missing")
+    facts: dict[str, object] = {name: scalar(values.get(place, "")) for name, place in FACTS.items()}
+    facts["protocols"] = [item.strip() for item in values.get(FACTS["protocols"], "").split(",")]
+    members = [login for login in values["members"].split(",") if login]
+    return facts | {"installed": True, "key": values["key"], "subject": values["subject"], "members": members}
+
+
+PROBE = Probe(name="remote_desktop", command=COMMAND, parse=parse)
