@@ -5,13 +5,11 @@ from __future__ import annotations
 from toolkit.lab.machines import Lab
 
 # What a running Debian writes by itself, and the login that looked: logs, caches, clocks, temporary files.
-_MOVING = (
-    "/proc", "/sys", "/dev", "/run", "/tmp", "/var/tmp", "/var/log", "/var/cache", "/var/lib/systemd", "/var/lib/private",
-    "/var/lib/dbus", "/home/nomade/.ansible", "/root/.ansible", "/var/lib/logrotate", "/var/lib/apt/periodic",
-)  # fmt: skip
-_PRUNE = " -o ".join(f"-path {folder}" for folder in _MOVING)
+_MOVING = r"(/proc|/sys|/dev|/run|/tmp|/var/(tmp|log|cache)|/var/lib/(systemd|private|dbus|logrotate|apt/periodic))"
+_OWN = r"(/home/nomade|/root)/\.ansible"
+_PRUNE = f"-regextype posix-extended -regex '{_MOVING}|{_OWN}'"
 # type, mode, owner, group, size (files only: a folder's grows with temporary files), link target, path
-_LIST = rf"""find / -xdev \( {_PRUNE} \) -prune -o \( -type d -printf '%y %m %U %G - %l %p\n' \) \
+_LIST = rf"""find / -xdev {_PRUNE} -prune -o \( -type d -printf '%y %m %U %G - %l %p\n' \) \
   -o -printf '%y %m %U %G %s %l %p\n' | LC_ALL=C sort
 find /etc /boot /home /root /srv /opt /usr/local /var/lib/dpkg /var/spool -xdev -type f \
   -not -path '/home/nomade/.ansible/*' -size -8192k -exec sha256sum {{}} + | LC_ALL=C sort -k2
