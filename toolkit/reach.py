@@ -11,7 +11,7 @@ from toolkit.errors import BadInputError, ProblemsError
 from toolkit.fleet import Config, Fleet, load_config
 from toolkit.fleet.addresses import load as load_addresses
 from toolkit.fleet.document import read
-from toolkit.fleet.model import Endpoint, Kind, Laptop, Model, OfficePc
+from toolkit.fleet.parts import Endpoint, Kind, Laptop, Model, OfficePc
 from toolkit.fleet.problems import validate
 from toolkit.fleet.text import Label, Name
 from toolkit.i18n import _

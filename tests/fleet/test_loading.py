@@ -91,6 +91,22 @@ def test_f001_f002_f013_names_are_rfc_1123_or_refused_with_their_line(tmp_path: 
     assert not [path for path in tmp_path.parent.iterdir() if path != tmp_path and path.name in ("x", "etc")]
 
 
+@pytest.mark.parametrize("name", ["localhost", "all", "ungrouped", "laptops", "gateways"])
+def test_names_that_mean_something_to_ansible_are_refused(tmp_path: Path, name: str) -> None:
+    assert any("Ansible" in line for line in problems(tmp_path, sample.FLEET.replace("essai-portable-2", name)))
+
+
+def test_f014_only_settings_may_have_several_lines(tmp_path: Path) -> None:
+    text = sample.FLEET + "settings:\n  commune:\n    base_banner: |\n      Un\n      Deux\n"
+    fleet = load(sample.workspace(tmp_path, essai=text), "essai")
+    assert fleet.settings.commune["base_banner"] == "Un\nDeux\n"
+    inventory.generate(Workspace(tmp_path), "essai")
+    assert '"Un\\nDeux\\n"' in Workspace(tmp_path).commune("essai").hosts.read_text()
+    assert problems(tmp_path / "b", text + 'regime: {hours: "x\\n"}\n')
+    assert problems(tmp_path / "c", text.replace("Deux", "{{ 7 }}"))
+    assert problems(tmp_path / "d", "settings: {}\n" + sample.changed("Anna Petit", '"Anna\\n[Peer]"'))
+
+
 def test_f001_the_commune_is_its_folder_and_nothing_else(tmp_path: Path) -> None:
     (line,) = problems(tmp_path, sample.changed("id: essai", "id: autre"))
     assert line.startswith("2: ")

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from toolkit.fleet.config import Cig, Config
 from toolkit.fleet.loading import load, load_all, load_config
-from toolkit.fleet.model import (
+from toolkit.fleet.model import Fleet
+from toolkit.fleet.parts import (
     Application,
     Commune,
     Contact,
     Duty,
     Endpoint,
-    Fleet,
     Gateway,
     Kind,
     Laptop,

@@ -13,7 +13,8 @@ from pydantic import AfterValidator, Field
 
 from toolkit.errors import BadInputError, ProblemsError
 from toolkit.fleet.document import Document, read
-from toolkit.fleet.model import Fleet, Model
+from toolkit.fleet.model import Fleet
+from toolkit.fleet.parts import Model
 from toolkit.fleet.problems import validate
 from toolkit.fleet.text import Address, Name, refuse
 from toolkit.i18n import _

@@ -6,7 +6,8 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from ipaddress import IPv4Address, IPv4Network, ip_address
 
 from toolkit.fleet.document import Document, Path_, suggestion
-from toolkit.fleet.model import Endpoint, Fleet
+from toolkit.fleet.model import Fleet
+from toolkit.fleet.parts import Endpoint
 from toolkit.i18n import _
 
 Placed = tuple[Path_, str]

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from toolkit.fleet.model import Contact, Model
+from toolkit.fleet.parts import Contact, Model
 from toolkit.fleet.text import AnyNetwork, Label, Login, Name, Recipient
 
 

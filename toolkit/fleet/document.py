@@ -28,6 +28,9 @@ Path_ = tuple[str | int, ...]
 MAX_BYTES = 16 * 1024 * 1024  # 1,000 posts take about half a megabyte
 MAX_DEPTH = 16
 
+# Below these keys of the whole file a text may have several lines (a banner, say); elsewhere it would be a trap.
+_SEVERAL_LINES = frozenset({"settings"})
+
 # Compared by identity, so that a tag somebody writes can never be taken for one of these.
 _PLAIN, _QUOTED, _COLLECTION = "plain scalar", "quoted scalar", "collection"
 
@@ -189,6 +192,7 @@ class _Builder:
     def __init__(self, document: Document) -> None:
         self._note = document._note
         self._seen: set[int] = set()
+        self._lines = False
 
     def build(self, node: Node, depth: int = 0) -> Any:
         if id(node) in self._seen:
@@ -212,6 +216,7 @@ class _Builder:
     def _mapping(self, node: MappingNode, depth: int) -> dict[str, Any]:
         result: dict[str, Any] = {}
         for key_node, value_node in node.value:
+            self._lines = self._lines and depth > 1
             key = self.build(key_node, depth)
             if not isinstance(key, str):
                 if isinstance(key_node, ScalarNode) and key is not None:
@@ -227,6 +232,8 @@ class _Builder:
             if key in result:
                 self._note(key_node, _("the key “{key}” is given twice").format(key=key))
                 continue
+            if depth == 1:
+                self._lines = key in _SEVERAL_LINES
             result[key] = self.build(value_node, depth)
         return result
 
@@ -256,7 +263,7 @@ class _Builder:
 
     def _text(self, node: Node, value: str) -> str:
         if not value.isalnum():
-            found = forbidden(value)
+            found = forbidden(value, lines=self._lines)
             if found is not None:
                 self._note(node, _("not allowed in any text: {found}").format(found=found))
                 return ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from ipaddress import IPv4Network, ip_network
 
 from toolkit.errors import NomadeError, Problem, ProblemsError
@@ -75,18 +76,26 @@ def _load(workspace: Workspace, commune: str) -> tuple[Document, Fleet]:
     document = read(workspace.commune(commune).fleet)
     fleet = validate(Fleet, document)
     if fleet is not None:
-        checks.check(document, fleet, commune, lambda name: _owner(workspace, commune, name))
+        checks.check(document, fleet, commune, _Elsewhere(workspace, commune))
         setting_checks.check(document, fleet.settings)
     if fleet is None or document.problems:
         raise ProblemsError(document.problems)
     return document, fleet
 
 
-def _owner(workspace: Workspace, commune: str, name: str) -> str | None:
-    for other, fleet in _others(workspace, [commune]):
-        if any(endpoint.name == name for endpoint in fleet.endpoints):
-            return other
-    return None
+class _Elsewhere:
+    """Says which other commune has an endpoint; reads their files once, and only when asked."""
+
+    def __init__(self, workspace: Workspace, commune: str) -> None:
+        self._workspace, self._commune = workspace, commune
+
+    def __call__(self, name: str) -> str | None:
+        return self._owners.get(name)
+
+    @cached_property
+    def _owners(self) -> dict[str, str]:
+        others = _others(self._workspace, [self._commune])
+        return {endpoint.name: other for other, fleet in others for endpoint in fleet.endpoints}
 
 
 def _others(workspace: Workspace, communes: Sequence[str]) -> Iterator[tuple[str, Fleet]]:

@@ -2,223 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from enum import StrEnum
 from fnmatch import fnmatchcase
 from functools import cached_property
-from typing import Annotated, Any, Literal, TypeAlias
-
-from pydantic import BaseModel, ConfigDict, Field
 
 from toolkit.errors import NothingEvaluatedError
-from toolkit.fleet.text import (
-    Address,
-    Hours,
-    Insee,
-    Label,
-    Login,
-    Mac,
-    ManagementAddress,
-    Name,
-    Network,
-    Port,
-    PublicAddress,
-    Recipient,
+from toolkit.fleet.parts import (
+    Application,
+    Commune,
+    Duty,
+    Endpoint,
+    Flag,
+    Gateway,
+    Kind,
+    Laptop,
+    Model,
+    OfficePc,
+    Post,
+    Regime,
+    Service,
+    Settings,
+    Teleworker,
 )
 from toolkit.i18n import _
 
-SettingValues: TypeAlias = dict[str, Any]
-Flag = Annotated[bool, Field(strict=True)]
-
-
-class Kind(StrEnum):
-    """What an endpoint is."""
-
-    LAPTOP = "laptop"
-    OFFICE_PC = "office_pc"
-    GATEWAY = "gateway"
-
-
-class System(StrEnum):
-    """The operating systems roles know."""
-
-    DEBIAN_12 = "debian-12"
-    DEBIAN_13 = "debian-13"
-    UBUNTU_24_04 = "ubuntu-24.04"
-
-
-class Model(BaseModel):
-    """Base of all parts: immutable, and an unknown key is an error."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
-
-
-class Contact(Model):
-    """Whom to call at the commune or at the CIG."""
-
-    name: Label
-    role: Label
-    """What they are there: mayor, technician, data protection officer…"""
-    phone: Label | None = None
-    email: Label | None = None
-
-
-class Commune(Model):
-    """The town hall."""
-
-    id: Name
-    """Same as the folder's name."""
-    name: Label
-    insee: Insee
-    """Five characters, quoted: "99001"."""
-    contacts: tuple[Contact, ...] = ()
-    logo: Label | None = None
-    """Picture beside this file, printed on documents."""
-    escrow_recipients: tuple[Recipient, ...] = ()
-    """age recipients of the commune: recovery keys are encrypted to them and to the CIG's."""
-    insurance_formula: Annotated[int, Field(strict=True, ge=1, le=7)] | None = None
-    """Formula of the group insurance contract, 1 to 7."""
-
-
-class Management(Model):
-    """Where the control machine finds an endpoint on the set-up network (a gateway: always)."""
-
-    address: ManagementAddress
-    port: Port = 22
-
-
-class Endpoint(Model):
-    """One managed machine."""
-
-    name: Name
-    """Inventory and host name, RFC 1123, unique in the workspace."""
-    os: System
-    """Operating system."""
-    management: Management
-    serial: Label | None = None
-    model: Label | None = None
-    mac: Mac | None = None
-
-    @property
-    def kind(self) -> Kind:
-        """What the endpoint is; each subclass says it."""
-        raise NotImplementedError
-
-
-class Public(Model):
-    """The side of the gateway that laptops reach from the internet (WireGuard, UDP)."""
-
-    address: PublicAddress
-    port: Port = 51820
-
-
-class Office(Model):
-    """The network of the town hall behind the gateway, and the gateway's own address on it."""
-
-    network: Network
-    address: Address
-
-
-class Gateway(Endpoint):
-    """The commune's VPN gateway."""
-
-    public: Public
-    tunnel_network: Network
-    """Addresses of laptops inside the tunnel; the gateway has the first one."""
-    office: Office
-
-    @property
-    def kind(self) -> Kind:
-        return Kind.GATEWAY
-
-
-class Laptop(Endpoint):
-    """A teleworker's laptop."""
-
-    @property
-    def kind(self) -> Kind:
-        return Kind.LAPTOP
-
-
-class OfficePc(Endpoint):
-    """A PC that stays at the town hall."""
-
-    office_address: Address
-    """Its address on the office network."""
-
-    @property
-    def kind(self) -> Kind:
-        return Kind.OFFICE_PC
-
-
-class Service(Model):
-    """A department of the town hall."""
-
-    id: Name
-    name: Label
-
-
-class Duty(Model):
-    """What somebody does: whether it may be done from home, and which applications it needs."""
-
-    id: Name
-    name: Label
-    service: Name
-    eligible: Flag
-    applications: tuple[Name, ...] = ()
-
-
-class Application(Model):
-    """Something that answers behind the gateway: a business application, a package depot…"""
-
-    id: Name
-    name: Label
-    address: Address
-    port: Port
-    protocol: Literal["tcp", "udp"] = "tcp"
-    everyone: Flag = False
-    """Every laptop reaches it, whatever the duty."""
-
-
-class Teleworker(Model):
-    """A person who works from home."""
-
-    login: Login
-    name: Label
-    duty: Name
-
-
-class Post(Model):
-    """A telework post: who, with which laptop, and (usually) which office PC."""
-
-    teleworker: Login
-    laptop: Name
-    office_pc: Name | None = None
-
-
-class Regime(Model):
-    """When telework takes place: at most three days a week, or every day in an emergency."""
-
-    mode: Literal["normal", "emergency"] = "normal"
-    days: Annotated[int, Field(strict=True, ge=1, le=3)] = 3
-    """Days a week in normal mode."""
-    hours: Hours = "07:00-20:00"
-    """From-to, local time."""
-
-
-class Settings(Model):
-    """Role variables, from the general to the particular; the particular one wins."""
-
-    commune: SettingValues = {}
-    laptop: SettingValues = {}
-    office_pc: SettingValues = {}
-    gateway: SettingValues = {}
-    endpoints: dict[Name, SettingValues] = {}
-
-    def of_kind(self, kind: Kind) -> Mapping[str, Any]:
-        """Return the settings written for one kind of endpoint."""
-        values: SettingValues = getattr(self, kind.value)
-        return values
+__all__ = ["Endpoint", "Flag", "Fleet", "Kind", "Model"]
 
 
 class Fleet(Model):
@@ -270,7 +77,7 @@ class Fleet(Model):
         """Return the endpoints that `limit` names: names separated by commas, `*` and `?` allowed; None means all.
 
         Raises:
-            NothingEvaluatedError: a part of the limit matches no endpoint.
+            NothingEvaluatedError: no endpoint matches any part of the limit.
         """
         if limit is None:
             return self.endpoints

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from toolkit.fleet.document import Document, Path_, suggestion
-from toolkit.fleet.model import Kind, Settings
+from toolkit.fleet.parts import Kind, Settings
 from toolkit.fleet.roles import role_variables, specification
 from toolkit.i18n import _
 

@@ -62,6 +62,9 @@ RESERVED_LOGINS = frozenset(
     ]
 )
 
+# Words with a meaning of their own in an Ansible inventory: `localhost` would not even be reached by SSH.
+RESERVED_HOSTS = frozenset({"all", "ungrouped", "localhost", "laptops", "gateways"})
+
 # Never in any text: C0 and C1 controls, line separators, bidirectional overrides, invisible characters, Jinja.
 _FORBIDDEN = re.compile(
     "[\x00-\x1f\x7f-\x9f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb\ud800-\udfff]"
@@ -70,8 +73,13 @@ _FORBIDDEN = re.compile(
 _BECH32 = "qpzry9x8gf2tvdw0s3jn54khce6mua7l"
 
 
-def forbidden(text: str) -> str | None:
-    """Return the first piece of `text` that no fleet text may hold, in printable form, or None."""
+def forbidden(text: str, *, lines: bool = False) -> str | None:
+    """Return the first piece of `text` that no fleet text may hold, in printable form, or None.
+
+    With `lines`, ends of line are allowed.
+    """
+    if lines:
+        text = text.replace("\n", " ")
     found = _FORBIDDEN.search(text)
     if found is None:
         return None
@@ -123,6 +131,11 @@ def _port_free_host(text: str) -> bool:
 
 
 Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN)]
+HostName = Annotated[
+    str,
+    StringConstraints(pattern=NAME_PATTERN),
+    _check(lambda text: text not in RESERVED_HOSTS, lambda: _("“{value}” already means something to Ansible")),
+]
 Login = Annotated[
     str,
     StringConstraints(pattern=LOGIN_PATTERN),
