@@ -14,6 +14,8 @@ from typing import Any
 
 import pytest
 import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from tests.fleet import sample
 from toolkit import inventory, paths
@@ -131,6 +133,34 @@ def test_f062_the_same_files_give_the_same_inventory(tmp_path: Path) -> None:
     hosts.unlink()
     assert inventory.generate(workspace, "essai")
     assert hosts.read_bytes() == first
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60)
+@given(name=st.text(min_size=1), value=st.recursive(st.text() | st.integers(-9, 10**9) | st.booleans(), st.lists))
+def test_f014_whatever_text_is_accepted_comes_out_as_it_went_in(tmp_path: Path, name: str, value: Any) -> None:
+    workspace = Workspace(tmp_path)
+    text = sample.changed("Anna Petit", json.dumps(name, ensure_ascii=False))
+    text += "settings:\n  commune:\n    base_time_servers: " + json.dumps([value], ensure_ascii=False) + "\n"
+    if not workspace.config_file.exists():
+        sample.workspace(tmp_path, essai=text)
+    workspace.commune("essai").fleet.write_text(text, encoding="utf-8")
+    try:
+        inventory.generate(workspace, "essai")
+    except BadInputError:
+        return
+    raw = workspace.commune("essai").hosts.read_bytes()
+    for loader in (yaml.SafeLoader, yaml.CSafeLoader):
+        content = yaml.load(raw, Loader=loader)  # noqa: S506 — both are safe
+        host = content["all"]["children"]["commune_essai"]["hosts"]["essai-portable-1"]
+        assert host["nomade_teleworker"]["name"] == name
+        assert host["base_time_servers"] == [value]
+
+
+def test_a_folder_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
+    workspace = sample.workspace(tmp_path, essai=sample.FLEET)
+    workspace.commune("essai").hosts.mkdir()
+    with pytest.raises(BadInputError, match=r"hosts\.yml"):
+        inventory.generate(workspace, "essai")
 
 
 def test_nothing_is_written_when_one_of_several_communes_is_wrong(tmp_path: Path) -> None:

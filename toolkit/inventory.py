@@ -104,7 +104,12 @@ def _source(source: settings.Source) -> str:
 
 
 def _write(path: Path, text: str) -> bool:
-    if path.is_file() and path.read_bytes() == text.encode():
-        return False
-    write_atomically(path, text)
+    try:
+        if path.is_file() and path.read_bytes() == text.encode():
+            return False
+        write_atomically(path, text)
+    except OSError as error:
+        raise BadInputError(
+            _("{file}: cannot be written: {reason}").format(file=shown(path), reason=error.strerror)
+        ) from error
     return True

@@ -42,7 +42,8 @@ def test_plain_data_is_read_as_written() -> None:
 @pytest.mark.parametrize(
     "value",
     ["NO", "no", "yes", "On", "off", "y", "N", "012", "0o14", "0x1F", "0b1", "1_000", "1e3", "1.5e3", "+5", "5.", ".5",
-     ".inf", "22:22", "08:30", "190:20:30.15", "2026-01-31", "2026-01-31 10:00:00", "Null", "TRUE", "=", "9" * 30],
+     ".inf", "22:22", "08:30", "190:20:30.15", "2026-01-31", "2026-01-31 10:00:00", "Null", "TRUE", "=", "9" * 30,
+     "0.00001", "10000000000000000.0"],
 )  # fmt: skip
 def test_f010_values_that_yaml_retypes_are_refused_with_the_way_out(value: str) -> None:
     (line,) = problems(f"a: ok\nb: {value}\n")
@@ -92,6 +93,10 @@ def test_merge_keys_are_refused() -> None:
     assert problems("b:\n  <<: {a: 1}\n")[0].startswith("f.yml:2:3: ")
 
 
+def test_a_key_longer_than_yaml_can_write_is_refused() -> None:
+    assert problems(f'settings: {{"{"k" * 300}": 1}}')
+
+
 @pytest.mark.parametrize("text", ["? [a]\n: b", "? {a: b}\n: c", "~: x", "1.5: x"])
 def test_keys_that_are_not_text_are_refused(text: str) -> None:
     assert problems(text)
@@ -123,8 +128,8 @@ def test_bytes_that_are_not_utf8_are_placed() -> None:
 
 @pytest.mark.parametrize(
     "piece",
-    ["\x00", "\x1b[2J", "\x07", "\x85", "\u202e", "\u2066", "\u200b", "\u2028", "\ufeff", "\n[Peer]", "\r", "\t",
-     "{{ 1 }}", "{% if %}", "{# x #}", "#jinja2:block_start_string:'x'"],
+    ["\x00", "\x1b[2J", "\x07", "\x85", "\u202e", "\u2066", "\u200b", "\u2028", "\ufeff", "\uffff", "\n[Peer]",
+     "\r", "\t", "{{ 1 }}", "{% if %}", "{# x #}", "#jinja2:block_start_string:'x'"],
 )  # fmt: skip
 def test_f002_f014_control_characters_and_templates_are_refused_in_any_text(piece: str) -> None:
     import json
@@ -136,6 +141,10 @@ def test_f002_f014_control_characters_and_templates_are_refused_in_any_text(piec
 def test_f002_a_raw_nul_or_escape_is_placed_by_line() -> None:
     assert problems("a: x\nb: y\x00\n")[0].startswith("f.yml:2:5: ")
     assert problems("a: x\nb: y\x1b\n")[0].startswith("f.yml:2:5: ")
+
+
+def test_f002_invisible_tag_characters_are_refused() -> None:
+    assert forbidden("Anna\U000e0041") == "U+E0041"
 
 
 def test_ordinary_french_text_passes() -> None:

@@ -27,6 +27,7 @@ Path_ = tuple[str | int, ...]
 
 MAX_BYTES = 16 * 1024 * 1024  # 1,000 posts take about half a megabyte
 MAX_DEPTH = 16
+MAX_KEY = 200  # YAML itself gives up at 1,024
 
 # Below these keys of the whole file a text may have several lines (a banner, say); elsewhere it would be a trap.
 _SEVERAL_LINES = frozenset({"settings"})
@@ -219,12 +220,10 @@ class _Builder:
             self._lines = self._lines and depth > 1
             key = self.build(key_node, depth)
             if not isinstance(key, str):
-                if isinstance(key_node, ScalarNode) and key is not None:
-                    self._note(
-                        key_node, _("keys must be text"), _("quote it: {value}").format(value=f'"{key_node.value}"')
-                    )
-                elif not self._reported(key_node):
-                    self._note(key_node, _("keys must be text"))
+                self._refuse_key(key_node, key)
+                continue
+            if len(key) > MAX_KEY:
+                self._note(key_node, _("the key is longer than {limit} characters").format(limit=MAX_KEY))
                 continue
             if key == "<<" and key_node.tag is _PLAIN:
                 self._note(key_node, _("merge keys (<<) are not allowed: write the values again"))
@@ -237,8 +236,13 @@ class _Builder:
             result[key] = self.build(value_node, depth)
         return result
 
-    def _reported(self, node: Node) -> bool:
-        return isinstance(node, ScalarNode) and node.tag is _PLAIN and _RETYPED.match(node.value) is not None
+    def _refuse_key(self, node: Node, key: Any) -> None:
+        """Note a key that is no text, unless reading it already was a problem."""
+        scalar = isinstance(node, ScalarNode)
+        if scalar and key is not None:
+            self._note(node, _("keys must be text"), _("quote it: {value}").format(value=f'"{node.value}"'))
+        elif not (scalar and node.tag is _PLAIN and _RETYPED.match(node.value)):
+            self._note(node, _("keys must be text"))
 
     def _plain(self, node: Node) -> Any:
         value: str = node.value
@@ -248,8 +252,10 @@ class _Builder:
             if value in _CONSTANTS:
                 return _CONSTANTS[value]
             number = _NUMBER.match(value)
-            if number:
-                return float(value) if number[1] else int(value)
+            if number and not number[1]:
+                return int(value)
+            if number and "e" not in repr(float(value)):  # else no YAML writer would write it as it was read
+                return float(value)
             if _RETYPED.match(value):
                 self._note(
                     node,

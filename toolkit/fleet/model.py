@@ -25,7 +25,7 @@ from toolkit.fleet.parts import (
 )
 from toolkit.i18n import _
 
-__all__ = ["Endpoint", "Flag", "Fleet", "Kind", "Model"]
+__all__ = ["Endpoint", "Flag", "Fleet", "Gateway", "Kind", "Laptop", "Model", "OfficePc", "Post"]
 
 
 class Fleet(Model):

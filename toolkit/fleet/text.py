@@ -65,9 +65,11 @@ RESERVED_LOGINS = frozenset(
 # Words with a meaning of their own in an Ansible inventory: `localhost` would not even be reached by SSH.
 RESERVED_HOSTS = frozenset({"all", "ungrouped", "localhost", "laptops", "gateways"})
 
-# Never in any text: C0 and C1 controls, line separators, bidirectional overrides, invisible characters, Jinja.
+# Never in any text: C0 and C1 controls, line separators, bidirectional overrides, invisible characters, what is no
+# character at all, Jinja.
 _FORBIDDEN = re.compile(
-    "[\x00-\x1f\x7f-\x9f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb\ud800-\udfff]"
+    "[\x00-\x1f\x7f-\x9f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb\ufffe\uffff\ud800-\udfff"
+    "\U000e0000-\U000e007f]"
     r"|\{\{|\{%|\{#|#jinja"
 )
 _BECH32 = "qpzry9x8gf2tvdw0s3jn54khce6mua7l"
