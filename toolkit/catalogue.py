@@ -247,6 +247,14 @@ def read(controls: Path, profiles: Path, references: Path) -> Catalogue:
     return catalogue
 
 
+def control_schema() -> dict[str, Any]:
+    """Return the JSON Schema of a control file, for editors to complete; the id is the file's name, not in it."""
+    schema = Control.model_json_schema()
+    schema["properties"].pop("id")
+    schema["required"].remove("id")
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema"} | schema
+
+
 def _in_file(folder: Path, name: str, message: str) -> Problem:
     return Problem(str(folder / f"{name}.yml"), 1, 1, message)
 
@@ -280,3 +288,7 @@ def _profile_problems(profile: Profile, catalogue: Catalogue) -> Iterator[str]:
             yield _("unknown reference “{name}”").format(name=document)
         elif unknown := set(levels) - set(catalogue.references[document].levels):
             yield _("{name} has no level {levels}").format(name=document, levels=", ".join(sorted(unknown)))
+
+
+if __name__ == "__main__":
+    print(json.dumps(control_schema(), ensure_ascii=False, indent=2))  # noqa: T201 — its output is the schema file

@@ -25,7 +25,7 @@ except ImportError:  # PyYAML built without libyaml
 def read_folder(folder: Path, model: type[M], problems: list[Problem]) -> Mapping[str, M]:
     """Return the valid objects of `folder` by id (the file's name), and append what is wrong to `problems`."""
     found: dict[str, M] = {}
-    for path in sorted(folder.glob("*.yml")):
+    for path in sorted(folder.glob("*.yml"), key=lambda path: path.stem):
         item = _read_file(path, model, problems)
         if item is not None:
             found[path.stem] = item

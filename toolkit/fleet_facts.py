@@ -14,6 +14,7 @@ FACTS = frozenset(
         "management_account",  # the account the toolkit logs in with
         "teleworker",  # login of the one person who works here
         "office_pc_address",  # laptop: address of its own office PC
+        "office_pc_name",  # laptop: name of its own office PC
         "laptop_address",  # office PC: tunnel address of the laptop that may open a session
         "peer_networks",  # gateway: tunnel addresses of all laptops, as /32
         "jump_targets",  # gateway: address:port of the sshd of each endpoint behind it
@@ -35,7 +36,7 @@ def facts_of(config: Config, fleet: Fleet, endpoint: Endpoint, tunnel: Mapping[s
         facts["laptop_address"] = tunnel[post.laptop]
     office_pc = fleet.endpoint(post.office_pc) if post.office_pc else None
     if endpoint.kind is Kind.LAPTOP and isinstance(office_pc, OfficePc):
-        facts["office_pc_address"] = office_pc.office_address
+        facts |= {"office_pc_address": office_pc.office_address, "office_pc_name": office_pc.name}
     return facts
 
 

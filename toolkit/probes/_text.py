@@ -25,6 +25,14 @@ def pairs(text: str, separator: str | None = None) -> dict[str, str]:
     return found
 
 
+def whole(text: str) -> list[str]:
+    """Return the lines before the last one, which must be `end`: a cut output never looks whole."""
+    *lines, last = text.strip().splitlines() or [""]
+    if last != "end":
+        raise ValueError("cut at the end")
+    return lines
+
+
 def scalar(text: str) -> str | int:
     """Return `text` as an integer when it is one, else as it is."""
     digits = text.removeprefix("-")

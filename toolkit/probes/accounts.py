@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from toolkit.probes import Probe
+from toolkit.probes._text import whole
 
 COMMAND = r"""
 echo "today $(( $(date +%s) / 86400 ))"
@@ -50,11 +51,11 @@ class _Account:
 
 def parse(text: str) -> dict[str, object]:
     """Return lists of logins by what is wrong with them, and ages in days over people's accounts with a password."""
-    lines = text.strip().splitlines()
-    if len(lines) < 3 or not lines[0].startswith("today ") or lines[-1] != "end":
-        raise ValueError("cut at the beginning or at the end")
-    today = int(lines[0].split()[1])
-    accounts = [_account(line) for line in lines[1:-1]]
+    first, *lines = whole(text) or [""]
+    if not first.startswith("today ") or not lines:
+        raise ValueError("cut at the beginning")
+    today = int(first.split()[1])
+    accounts = [_account(line) for line in lines]
     humans = [item for item in accounts if item.uid in HUMANS]
     dated = [item for item in humans if item.has_password]
     return {

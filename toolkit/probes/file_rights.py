@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from toolkit.probes import Probe
+from toolkit.probes._text import whole
 
 COMMAND = """
 for file in /etc/shadow /etc/gshadow /usr/bin/su /etc/wireguard/nomade.key; do
@@ -24,12 +25,10 @@ def parse(text: str) -> dict[str, object]:
     """Return each file's rights as `mode owner group` (`none`: not there), and `tunnel_open`: files of the tunnel that
     others than root may read or change.
     """
-    lines = text.strip().splitlines()
-    if not lines or lines[-1] != "end":
-        raise ValueError("cut at the end")
+    lines = whole(text)
     facts: dict[str, object] = {}
     loose: list[str] = []
-    for line in lines[:-1]:
+    for line in lines:
         rights, _, path = line.rpartition(" ")
         if not rights:
             raise ValueError(f"not a file: {line!r}")

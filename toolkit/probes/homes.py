@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from toolkit.probes import Probe
+from toolkit.probes._text import whole
 
 COMMAND = """
 getent passwd | awk -F: '$3 >= 1000 && $3 < 60000 { print $6 }' | while IFS= read -r folder; do
@@ -18,10 +19,8 @@ echo end
 
 def parse(text: str) -> dict[str, object]:
     """Return the home folders that others than owner and group may enter or read (`open`)."""
-    lines = text.strip().splitlines()
-    if not lines or lines[-1] != "end":
-        raise ValueError("cut at the end")
-    modes = [line.split(" ", 1) for line in lines[:-1]]
+    lines = whole(text)
+    modes = [line.split(" ", 1) for line in lines]
     return {
         "homes": [folder for _mode, folder in modes],
         "open": [home for mode, home in modes if int(mode, 8) & 0o007],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from toolkit.probes import Probe
+from toolkit.probes._text import whole
 
 NAMES = (
     "inetutils-telnet", "inetutils-telnetd", "nis", "rsh-client", "rsh-redone-client", "rsh-redone-server",
@@ -22,10 +23,8 @@ echo end
 
 def parse(text: str) -> dict[str, object]:
     """Return the names of those that are installed."""
-    lines = text.strip().splitlines()
-    if not lines or lines[-1] != "end":
-        raise ValueError("cut at the end")
-    states = [line.split(" ") for line in lines[:-1]]
+    lines = whole(text)
+    states = [line.split(" ") for line in lines]
     return {"installed": sorted(name for state, name in states if state == "installed")}
 
 

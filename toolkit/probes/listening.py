@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from toolkit.probes import Probe
+from toolkit.probes._text import whole
 
 COMMAND = """
 set -e
@@ -18,11 +19,9 @@ echo end
 
 def parse(text: str) -> dict[str, object]:
     """Return the ports that listen beyond the loopback, `tcp` and `udp`, in rising order."""
-    lines = text.strip().splitlines()
-    if not lines or lines[-1] != "end":
-        raise ValueError("cut at the end")
+    lines = whole(text)
     ports: dict[str, set[int]] = {"tcp": set(), "udp": set()}
-    for line in lines[:-1]:
+    for line in lines:
         protocol, _state, _received, _sent, local, *_peer = line.split()
         address, _, port = local.rpartition(":")
         if not _loopback(address):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from toolkit.probes import Probe
+from toolkit.probes._text import whole
 
 # apt says of each source whether its signature was verified; “trusted” by hand skips that, so it is looked for as well.
 # A password in the address of a source stays on the endpoint.
@@ -21,12 +22,10 @@ echo end
 
 def parse(text: str) -> dict[str, object]:
     """Return how many sources there are, and those whose signatures are not or were not checked (`unchecked`)."""
-    lines = text.strip().splitlines()
-    if not lines or lines[-1] != "end":
-        raise ValueError("cut at the end")
+    lines = whole(text)
     checked: dict[str, bool] = {}
-    forced = [line.removeprefix("forced ") for line in lines[:-1] if line.startswith("forced ")]
-    for line in lines[: len(lines) - 1 - len(forced)]:
+    forced = [line.removeprefix("forced ") for line in lines if line.startswith("forced ")]
+    for line in lines[: len(lines) - len(forced)]:
         mark, trusted, uri = line.split(" ")
         if mark != "source" or trusted not in ("", "yes", "no"):
             raise ValueError(f"not a source: {line!r}")

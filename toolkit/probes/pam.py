@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from toolkit.probes import Probe
-from toolkit.probes._text import scalar
+from toolkit.probes._text import scalar, whole
 
 # pam_pwquality reads pwquality.conf.d first (in order), then pwquality.conf, which wins: pwquality.conf(5).
 COMMAND = r"""
@@ -33,12 +33,10 @@ DEFAULTS = {
 
 def parse(text: str) -> dict[str, object]:
     """Return which modules stand in the stacks, and `<module>.<option>` as it applies (0 when the module is absent)."""
-    lines = text.strip().splitlines()
-    if not lines or lines[-1] != "end":
-        raise ValueError("cut at the end")
+    lines = whole(text)
     modules: dict[str, list[tuple[str, list[str]]]] = {stack: [] for stack in STACKS}
     options = {module: dict(values) for module, values in DEFAULTS.items()}
-    for line in lines[:-1]:
+    for line in lines:
         place, _, rest = line.partition(" ")
         if place in modules:
             modules[place].append(_module(rest))

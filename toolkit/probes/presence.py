@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from toolkit.probes import Probe
+from toolkit.probes._text import whole
 
 COMMAND = r"""
 set -e
@@ -27,12 +28,10 @@ echo end
 
 def parse(text: str) -> dict[str, object]:
     """Return what systemd and the login screen are told (empty: nothing); of a repeated option the last one counts."""
-    lines = text.strip().splitlines()
-    if not lines or lines[-1] != "end":
-        raise ValueError("cut at the end")
+    lines = whole(text)
     values: dict[str, str] = {}
     logins: list[str] = []
-    for line in lines[:-1]:
+    for line in lines:
         key, equals, value = line.partition("=")
         if not equals:
             raise ValueError(f"not an option: {line!r}")

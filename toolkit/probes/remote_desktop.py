@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from toolkit.probes import Probe
-from toolkit.probes._text import ABSENT, scalar
+from toolkit.probes._text import ABSENT, scalar, whole
 
 COMMAND = f"""
 [ -e /etc/xrdp/xrdp.ini ] && [ -e /etc/xrdp/sesman.ini ] || {{ echo {ABSENT}; exit 0; }}
@@ -50,11 +50,9 @@ def parse(text: str) -> dict[str, object]:
     """Return what xrdp and its session manager are told; an option that is not written is an empty text."""
     if text.strip() == ABSENT:
         return {"installed": False}
-    lines = text.strip().splitlines()
-    if not lines or lines[-1] != "end":
-        raise ValueError("cut at the end")
+    lines = whole(text)
     values: dict[str, str] = {}
-    for line in lines[:-1]:
+    for line in lines:
         key, equals, value = line.partition("=")
         if not equals:
             raise ValueError(f"not an option: {line!r}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from toolkit.probes import Probe
-from toolkit.probes._text import ABSENT
+from toolkit.probes._text import ABSENT, whole
 
 COMMAND = f"""
 people=$(getent passwd | awk -F: '$3 != 0 && $3 != 65534 && $7 !~ /(nologin|false|sync)$/ {{ print $1 }}')
@@ -27,11 +27,9 @@ echo end
 
 def parse(text: str) -> dict[str, object]:
     """Return the logins that may use sudo (`may_sudo`) and those in a group that amounts to it (`in_groups`)."""
-    lines = text.strip().splitlines()
-    if not lines or lines[-1] != "end":
-        raise ValueError("cut at the end")
+    lines = whole(text)
     found: dict[str, set[str]] = {"sudo": set(), "group": set()}
-    for line in lines[:-1]:
+    for line in lines:
         if line != ABSENT:
             kind, login = line.split()
             found[kind].add(login)

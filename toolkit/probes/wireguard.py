@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from toolkit.probes import Probe
-from toolkit.probes._text import ABSENT, scalar
+from toolkit.probes._text import ABSENT, scalar, whole
 
 INTERFACE = "wg-nomade"
 COMMAND = f"""
@@ -30,12 +30,12 @@ def parse(text: str) -> dict[str, object]:
     """Return what the peers may send and when they last did: ages and keepalive in seconds, networks in CIDR."""
     if text.strip() in (ABSENT, "down"):
         return {"installed": text.strip() == "down", "up": False, "peers": 0}
-    lines = text.strip().splitlines()
-    if not lines[0].startswith("now ") or lines[-1] != "end":
-        raise ValueError("cut at the beginning or at the end")
-    now = int(lines[0].split()[1])
+    first, *lines = whole(text) or [""]
+    if not first.startswith("now "):
+        raise ValueError("cut at the beginning")
+    now = int(first.split()[1])
     fields: dict[str, dict[str, list[str]]] = {"latest-handshakes": {}, "allowed-ips": {}, "persistent-keepalive": {}}
-    for line in lines[1:-1]:
+    for line in lines:
         field, peer, *values = line.split()
         fields[field][peer] = values
     if len({frozenset(peers) for peers in fields.values()}) != 1:
