@@ -67,7 +67,8 @@ def test_the_state_of_a_machine(known: EndpointState | None, state: State) -> No
     [
         (laptop(), ExitCode.OK),
         (laptop(password_length=Verdict.FAIL), ExitCode.NOT_COMPLIANT),
-        (laptop(password_length=Verdict.ERROR), ExitCode.NOTHING_EVALUATED),
+        (laptop(password_length=Verdict.ERROR), ExitCode.NOT_COMPLIANT),
+        (laptop(attempt=EndpointStatus.KEY_CHANGED), ExitCode.UNREACHABLE),
         (laptop(attempt=EndpointStatus.UNREACHABLE), ExitCode.UNREACHABLE),
         (laptop(age=timedelta(days=90)), ExitCode.UNREACHABLE),
         (never("p1", EndpointStatus.UNREACHABLE), ExitCode.NOTHING_EVALUATED),

@@ -105,21 +105,11 @@ def post_since(state: State, post: Iterable[Machine | None]) -> datetime | None:
     return max(moments) if state is State.COMPLIANT else min(moments)
 
 
-_CODES = {
-    State.URGENT: ExitCode.NOT_COMPLIANT,
-    State.FAILING: ExitCode.NOT_COMPLIANT,
-    State.UNCERTAIN: ExitCode.NOTHING_EVALUATED,
-    State.NEVER: ExitCode.UNREACHABLE,
-    State.SILENT: ExitCode.UNREACHABLE,
-    State.STALE: ExitCode.UNREACHABLE,
-    State.COMPLIANT: ExitCode.OK,
-}
-
-
 def exit_code(reports: Iterable[Report]) -> ExitCode:
     """Return the exit code of the states shown: 0 only when every machine is compliant on fresh evidence.
 
-    Nothing evaluated at all is code 3 even when the reason is that nothing answered.
+    The rule is that of `toolkit.audit.exit_code`, with old evidence and machines never asked on top. Nothing evaluated
+    at all is code 3 even when the reason is that nothing answered.
     """
     return worst(_report_code(report) for report in reports)
 
@@ -127,7 +117,15 @@ def exit_code(reports: Iterable[Report]) -> ExitCode:
 def _report_code(report: Report) -> ExitCode:
     if not report.coverage.evaluated and not report.coverage.stale:
         return ExitCode.NOTHING_EVALUATED
-    return worst(_CODES[machine.state] for machine in report.machines)
+    return worst(_machine_code(machine) for machine in report.machines)
+
+
+def _machine_code(machine: Machine) -> ExitCode:
+    if any(line.is_open or line.verdict is Verdict.ERROR for line in machine.lines):
+        return ExitCode.NOT_COMPLIANT
+    if machine.state is State.COMPLIANT:
+        return ExitCode.OK
+    return ExitCode.NOTHING_EVALUATED if machine.state is State.UNCERTAIN else ExitCode.UNREACHABLE
 
 
 def state_counts(items: Iterable[Post | Machine]) -> dict[State, int]:
