@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
 from toolkit.lab.machines import Lab
 
 # What a running Debian writes by itself, and the login that looked: logs, caches, clocks, temporary files.
@@ -14,6 +17,12 @@ _LIST = rf"""find / -xdev {_PRUNE} -prune -o \( -type d -printf '%y %m %U %G - %
 find /etc /boot /home /root /srv /opt /usr/local /var/lib/dpkg /var/spool -xdev -type f \
   -not -path '/home/nomade/.ansible/*' -size -8192k -exec sha256sum {{}} + | LC_ALL=C sort -k2
 """
+
+
+def listings(lab: Lab, hosts: Sequence[str]) -> dict[str, list[str]]:
+    """Return the listing of each endpoint."""
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        return dict(zip(hosts, pool.map(lambda host: listing(lab, host), hosts), strict=True))
 
 
 def listing(lab: Lab, host: str) -> list[str]:

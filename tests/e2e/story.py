@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.e2e import filesystem
+from tests.e2e.neglect import neglected
 from toolkit.lab.machines import Lab
 
 Done = subprocess.CompletedProcess[str]
@@ -36,7 +37,7 @@ class Story:
 
 
 def tell(lab: Lab, nomade: Callable[..., Done], artefacts: Path) -> Story:
-    """Run generate, enroll, audit, plan, apply, audit, apply on the lab and return what they said.
+    """Run the main job on the lab, with an audit of neglected machines on the way, and return what every stage said.
 
     A stage that fails does not stop the story: the tests name it.
     """
@@ -57,11 +58,12 @@ def tell(lab: Lab, nomade: Callable[..., Done], artefacts: Path) -> Story:
         "--key", str(keys / "bootstrap_ed25519"),
     )  # fmt: skip
     stage("audit-before", "audit", everybody, "--format", "json")
-    before = {host: filesystem.listing(lab, host) for host in hosts}
+    with neglected(lab):
+        stage("audit-neglected", "audit", everybody, "--format", "json")
+    before = filesystem.listings(lab, hosts)
     stage("plan", "plan", everybody, "--diff")
-    story.changed_by_plan = {
-        host: filesystem.differences(before[host], filesystem.listing(lab, host)) for host in hosts
-    }
+    after = filesystem.listings(lab, hosts)
+    story.changed_by_plan = {host: filesystem.differences(before[host], after[host]) for host in hosts}
     stage("apply", "apply", everybody)
     stage("audit-after", "audit", everybody, "--format", "json")
     stage("apply-again", "apply", everybody)
