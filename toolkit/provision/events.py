@@ -17,6 +17,7 @@ class Tally:
 
     name: str
     role: str = ""
+    entered: set[str] = field(default_factory=set)
     ok: int = 0
     changed: int = 0
     failed: int = 0
@@ -24,6 +25,15 @@ class Tally:
     counted: bool = False
     error: str = ""
     changes: list[Change] = field(default_factory=list)
+
+    def enter(self, role: str) -> bool:
+        """Note the role now at work; return whether it is a new one. A role that another one includes comes up again
+        and again, which is no news."""
+        news = bool(role) and role not in self.entered
+        if news:
+            self.entered.add(role)
+            self.role = role
+        return news
 
     def result(self) -> EndpointRun:
         """Return the endpoint's outcome. One that Ansible never counted has not been done, so it has failed."""
@@ -56,8 +66,7 @@ class Recorder:
         if tally is None:
             return None
         if kind == "runner_on_start":
-            before, tally.role = tally.role, str(data.get("role") or tally.role)
-            return tally if tally.role != before else None
+            return tally if tally.enter(str(data.get("role") or "")) else None
         return tally if self._outcome(kind, tally, data) else None
 
     def _outcome(self, kind: str, tally: Tally, data: Mapping[str, Any]) -> bool:

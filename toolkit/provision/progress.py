@@ -24,7 +24,7 @@ class Plain:
 
     def __call__(self, tally: Tally) -> None:
         doing = _doing(tally)
-        if self._roles.get(tally.name) != doing:
+        if (tally.role or tally.unreachable or tally.failed) and self._roles.get(tally.name) != doing:
             self._roles[tally.name] = doing
             click.echo(f"{tally.name} : {doing} — {_counts(tally)}", err=True)
 

@@ -23,6 +23,7 @@ from toolkit.provision.events import Recorder, Tally
 from toolkit.provision.lock import lock
 from toolkit.provision.model import EndpointRun, Options, Run, State
 from toolkit.provision.safety import refuse_writable_by_all
+from toolkit.provision.words import one_line
 from toolkit.workspace import Workspace
 
 MAXIMUM_FORKS = 20
@@ -113,9 +114,19 @@ def _playbook() -> Path:
     return paths.playbooks_dir() / "site.yml"
 
 
+def _programs() -> Path:
+    """Return the folder of the programs of the Python environment that nomade itself runs in."""
+    return Path(sys.executable).parent
+
+
 def _ansible_playbook() -> str:
-    beside = Path(sys.executable).with_name("ansible-playbook")  # the environment nomade itself runs in
+    beside = _programs() / "ansible-playbook"
     return str(beside) if beside.exists() else "ansible-playbook"
+
+
+def _search_path() -> str:
+    """Return PATH with this environment's programs first: ansible-runner takes the ansible-playbook found there."""
+    return os.pathsep.join([str(_programs()), os.environ.get("PATH", os.defpath)])
 
 
 def _environment(workspace: Workspace, commune: str) -> dict[str, str]:
@@ -165,8 +176,7 @@ def _play(
             private_data_dir=str(folder),
             playbook=str(_playbook()),
             cmdline=shlex.join(words),
-            binary=_ansible_playbook(),
-            envvars=_environment(workspace, commune) | {"ANSIBLE_NOCOLOR": "1", "ANSIBLE_FORCE_COLOR": "0"},
+            envvars=_environment(workspace, commune) | {"ANSIBLE_NOCOLOR": "1", "PATH": _search_path()},
             ident="run",
             quiet=True,
             suppress_env_files=True,
@@ -179,8 +189,20 @@ def _play(
     if runner.status == "canceled":
         raise KeyboardInterrupt
     if not recorder.complete:
-        raise NomadeError(_("{commune}: Ansible stopped before its end; read {log}").format(commune=commune, log=log))
+        raise NomadeError(
+            _("{commune}: Ansible stopped before its end: {reason}; the log is {log}").format(
+                commune=commune, reason=_first_error(log), log=log
+            )
+        )
     return log
+
+
+def _first_error(log: Path) -> str:
+    with contextlib.suppress(OSError):
+        for line in log.read_text(encoding="utf-8", errors="replace").splitlines():
+            if "ERROR" in line or "error:" in line:
+                return one_line(line)
+    return _("no reason given")
 
 
 def _run_folder(workspace: Workspace, commune: str) -> Path:

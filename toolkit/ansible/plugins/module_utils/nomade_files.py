@@ -154,6 +154,7 @@ class Entry:
 
     def stage(self, folder: str) -> None:
         """Write the new content beside its destination (or into `folder` in check mode), unreadable to others."""
+        self.tidy()
         if self.state != "present" or not self.changed:
             return
         if self.check:
@@ -162,7 +163,6 @@ class Entry:
         else:
             self.staged = os.path.join(os.path.dirname(self.dest), self.temporary)
             self._open_for_writing()
-            self.tidy()
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
             descriptor = os.open(self.temporary, flags, 0o600, dir_fd=self.parent)
         with os.fdopen(descriptor, "wb") as stream:
@@ -183,6 +183,13 @@ class Entry:
             for name in (self.temporary, self.aside):
                 with contextlib.suppress(FileNotFoundError):
                     os.unlink(name, dir_fd=self.parent)
+
+    def close(self) -> None:
+        """Tidy up for the last time and let go of the directory."""
+        self.tidy()
+        if self.parent is not None:
+            os.close(self.parent)
+            self.parent = None
 
     def replace(self) -> None:
         """Put the wanted state in place, atomically and durably; the old file stays aside until `tidy`."""

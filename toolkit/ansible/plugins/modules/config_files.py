@@ -38,8 +38,8 @@ class Installer:
         except OSError as error:
             raise RefusedError(*_explain(error)) from error
         finally:
-            for entry in self.changed:
-                entry.tidy()
+            for entry in self.entries:  # all: an interrupted run may have left something beside an unchanged file
+                entry.close()
 
     def _validate_staged(self) -> None:
         for entry in self.changed:
