@@ -209,7 +209,7 @@ class Lab:
     def _wait(self, machines: Sequence[topology.Machine]) -> None:
         deadline = time.monotonic() + _BOOT_SECONDS
         for machine in machines:
-            while not _listens(machine.bench, 22):
+            while not answers(machine.bench, 22):
                 if time.monotonic() > deadline or _state(self.container(machine.name)) != "running":
                     raise NomadeError(
                         _("lab: {endpoint} does not answer on {address}, port 22: see docker logs {container}").format(
@@ -219,7 +219,8 @@ class Lab:
                 time.sleep(0.3)
 
 
-def _listens(address: str, port: int) -> bool:
+def answers(address: str, port: int) -> bool:
+    """Return whether a TCP connection from this machine is accepted within two seconds."""
     try:
         with socket.create_connection((address, port), timeout=2):
             return True
