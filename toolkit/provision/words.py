@@ -76,5 +76,4 @@ def _connection_words() -> tuple[tuple[str, str], ...]:
         ("timed out", _("no answer (switched off, or another network)")),
         ("No route to host", _("no answer (switched off, or another network)")),
         ("Connection refused", _("nothing listens on its SSH port")),
-        ("sudo", _("the management account may not become root: run “nomade enroll”")),
     )
