@@ -20,7 +20,9 @@ if [ ! -s /etc/hostname ]; then # first start: what the Debian installer leaves
   : > /etc/resolv.conf
   printf 'Acquire::http::Proxy "%s";\nAcquire::Languages "none";\nAPT::Install-Recommends "false"; // no kernel packages in a container\n' \
     "$NOMADE_LAB_PROXY" > /etc/apt/apt.conf
-  rm -f /var/lib/man-db/auto-update # indexing manual pages takes longer than installing the packages
+  # Indexing manual pages and forcing every file to disk take longer than installing the packages.
+  rm -f /var/lib/man-db/auto-update
+  echo force-unsafe-io > /etc/dpkg/dpkg.cfg.d/nomade-lab
   ssh-keygen -A
 fi
 if [ -n "${NOMADE_LAB_ROUTER:-}" ]; then

@@ -95,7 +95,11 @@ def _make(item: Image) -> None:
         listed.write_text("\n".join(source.for_release(item.release) for source in sources.of_machine()), "utf-8")
         hook = " ".join(["sh", str(_HERE / "build.sh"), '"$1"', str(item.keep), *offline])
         command = ["mmdebstrap", "--mode=root", "--variant=minbase", "--format=tar", "--skip=cleanup/apt"]
-        command += ['--aptopt=Acquire::Languages "none"', f"--include={','.join(installed)}"]
+        command += [
+            "--dpkgopt=force-unsafe-io",
+            '--aptopt=Acquire::Languages "none"',
+            f"--include={','.join(installed)}",
+        ]
         command += [f"--customize-hook={hook}", item.release, "-", str(listed)]
         _import(command, item, Path(folder) / "log")
     (item.keep / "complete").touch()
