@@ -148,6 +148,18 @@ def test_every_problem_is_reported_in_one_run_in_file_order(tmp_path: Path) -> N
     assert "debian-12, debian-13, ubuntu-24.04 did you mean “debian-13”?" in found[3]
 
 
+def test_a_mistake_in_one_section_hides_none_in_another_and_makes_none_up(tmp_path: Path) -> None:
+    text = sample.changed("debian-13", "debian-14").replace("id: essai", "id: autre").replace("S4", "S3")
+    text = text.replace("applications: [paie]", "applications: [paies]") + "settings: {commune: {zzz: 1}}\n"
+    found = problems(tmp_path, text)
+    assert len(found) == 5
+    for says in ("its folder is “essai”", "“paies” is not declared", "one of these", "serial number “S3”", "“zzz”"):
+        assert any(says in line for line in found)
+    text = sample.changed("tunnel_network: 10.77.9.0/29", "tunnel_network: here")
+    assert len(problems(tmp_path / "b", text)) == 1
+    assert len(problems(tmp_path / "c", sample.changed("id: accueil, name", "id: accueil, nom"))) == 2
+
+
 def test_f010_a_retyped_value_is_one_problem_and_not_two(tmp_path: Path) -> None:
     assert len(problems(tmp_path, sample.changed('insee: "99003"', "insee: 012"))) == 1
 

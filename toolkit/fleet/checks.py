@@ -13,24 +13,34 @@ from toolkit.i18n import _
 Placed = tuple[Path_, str]
 
 
-def check(document: Document, fleet: Fleet, folder: str, elsewhere: Callable[[str], str | None]) -> None:
+def check(
+    document: Document,
+    fleet: Fleet,
+    folder: str,
+    elsewhere: Callable[[str], str | None],
+    broken: Collection[str] = (),
+) -> None:
     """Add every problem between parts of one fleet to `document`.
 
     Args:
         folder: name of the folder the file is in; the commune's id must be the same.
         elsewhere: returns the commune that has an endpoint of a given name, when another one of the workspace has.
+        broken: sections that could not be read and are empty or made up in `fleet`: nothing is said that depends on
+            them, so that one mistake does not look like many.
     """
-    if fleet.commune.id != folder:
+    if "commune" not in broken and fleet.commune.id != folder:
         document.report(
             ("commune", "id"),
             _("the commune is “{id}” but its folder is “{folder}”").format(id=fleet.commune.id, folder=folder),
             _("give both the same name"),
         )
     _check_duplicates(document, fleet)
-    _check_networks(document, fleet)
-    _check_office_addresses(document, fleet)
-    _check_references(document, fleet)
-    _check_posts(document, fleet, elsewhere)
+    if "gateway" not in broken:
+        _check_networks(document, fleet)
+        _check_office_addresses(document, fleet)
+    _check_references(document, fleet, broken)
+    _check_eligibility(document, fleet)
+    _check_machines(document, fleet, elsewhere, broken)
     start, _hyphen, end = fleet.regime.hours.partition("-")
     if start >= end:
         document.report(("regime", "hours"), _("the hours end before they begin"))
@@ -137,55 +147,61 @@ def _check_office_addresses(document: Document, fleet: Fleet) -> None:
         document.report(path, _("the office address {address} is already taken").format(address=text))
 
 
-def _check_references(document: Document, fleet: Fleet) -> None:
-    services = [item.id for item in fleet.services]
-    applications = [item.id for item in fleet.applications]
-    duties = [item.id for item in fleet.duties]
+def _check_references(document: Document, fleet: Fleet, broken: Collection[str]) -> None:
+    references: list[tuple[str, Path_, str]] = []
     for index, duty in enumerate(fleet.duties):
-        _known(document, ("duties", index, "service"), duty.service, services)
+        references.append(("services", ("duties", index, "service"), duty.service))
         for position, application in enumerate(duty.applications):
-            _known(document, ("duties", index, "applications", position), application, applications)
+            references.append(("applications", ("duties", index, "applications", position), application))
     for index, teleworker in enumerate(fleet.teleworkers):
-        _known(document, ("teleworkers", index, "duty"), teleworker.duty, duties)
-    names = {endpoint.name: None for endpoint in fleet.endpoints}
-    for name in fleet.settings.endpoints:
-        _known(document, ("settings", "endpoints", name), name, names, key=True)
-
-
-def _known(document: Document, path: Path_, value: str, known: Collection[str], *, key: bool = False) -> bool:
-    if value in known:
-        return True
-    document.report(path, _unknown(value), suggestion(value, list(known)), key=key)
-    return False
+        references.append(("duties", ("teleworkers", index, "duty"), teleworker.duty))
+    for index, post in enumerate(fleet.posts):
+        references.append(("teleworkers", ("posts", index, "teleworker"), post.teleworker))
+    known: dict[str, dict[str, None]] = {
+        "services": {item.id: None for item in fleet.services},
+        "applications": {item.id: None for item in fleet.applications},
+        "duties": {item.id: None for item in fleet.duties},
+        "teleworkers": {item.login: None for item in fleet.teleworkers},
+    }
+    for section, path, value in references:
+        if section not in broken and value not in known[section]:
+            document.report(path, _unknown(value), suggestion(value, list(known[section])))
 
 
 def _unknown(value: str) -> str:
     return _("“{value}” is not declared in this file").format(value=value)
 
 
-def _check_posts(document: Document, fleet: Fleet, elsewhere: Callable[[str], str | None]) -> None:
-    logins = {item.login: item.duty for item in fleet.teleworkers}
+def _check_eligibility(document: Document, fleet: Fleet) -> None:
+    duties = {item.login: item.duty for item in fleet.teleworkers}
     eligible = {duty.id: duty.eligible for duty in fleet.duties}
-    laptops, pcs = {item.name: None for item in fleet.laptops}, {item.name: None for item in fleet.office_pcs}
     for index, post in enumerate(fleet.posts):
-        path: Path_ = ("posts", index)
-        if post.teleworker not in logins:
-            document.report((*path, "teleworker"), _unknown(post.teleworker), suggestion(post.teleworker, list(logins)))
-        elif not eligible.get(logins[post.teleworker], True):
+        duty = duties.get(post.teleworker, "")
+        if not eligible.get(duty, True):
             document.report(
-                (*path, "teleworker"),
-                _("the duty “{duty}” of {login} may not telework").format(
-                    duty=logins[post.teleworker], login=post.teleworker
-                ),
+                ("posts", index, "teleworker"),
+                _("the duty “{duty}” of {login} may not telework").format(duty=duty, login=post.teleworker),
                 _("remove the post, or make the duty eligible"),
             )
-        for key, name, known in (("laptop", post.laptop, laptops), ("office_pc", post.office_pc, pcs)):
-            if name is not None and name not in known:
-                _report_machine(document, (*path, key), name, list(known), elsewhere(name))
-    for key in ("laptop", "office_pc"):
-        members = [(("posts", index, key), getattr(post, key)) for index, post in enumerate(fleet.posts)]
-        for place, name in _repeated([(place, name) for place, name in members if name]):
-            document.report(place, _("“{name}” already belongs to another post").format(name=name))
+
+
+def _check_machines(
+    document: Document, fleet: Fleet, elsewhere: Callable[[str], str | None], broken: Collection[str]
+) -> None:
+    laptops, pcs = {item.name: None for item in fleet.laptops}, {item.name: None for item in fleet.office_pcs}
+    for section, key, known in (("laptops", "laptop", laptops), ("office_pcs", "office_pc", pcs)):
+        named = [(("posts", index, key), getattr(post, key)) for index, post in enumerate(fleet.posts)]
+        places: list[Placed] = [(path, name) for path, name in named if name]
+        for path, name in places:
+            if section not in broken and name not in known:
+                _report_machine(document, path, name, list(known), elsewhere(name))
+        for path, name in _repeated(places):
+            document.report(path, _("“{name}” already belongs to another post").format(name=name))
+    names = {endpoint.name: None for endpoint in fleet.endpoints}
+    for name in fleet.settings.endpoints:
+        if name not in names and not {"gateway", "laptops", "office_pcs"} & set(broken):
+            path = ("settings", "endpoints", name)
+            document.report(path, _unknown(name), suggestion(name, list(names)), key=True)
 
 
 def _report_machine(document: Document, path: Path_, name: str, known: Sequence[str], owner: str | None) -> None:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from functools import cached_property
 from ipaddress import IPv4Network, ip_network
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
 
 from toolkit.errors import NomadeError, Problem, ProblemsError
 from toolkit.fleet import checks, setting_checks
 from toolkit.fleet.config import Config
 from toolkit.fleet.document import Document, read
 from toolkit.fleet.model import Fleet
+from toolkit.fleet.parts import Commune, Gateway
 from toolkit.fleet.problems import validate
 from toolkit.i18n import _
 from toolkit.workspace import Workspace
@@ -75,12 +79,49 @@ def load_all(workspace: Workspace, communes: Sequence[str]) -> tuple[Config, tup
 def _load(workspace: Workspace, commune: str) -> tuple[Document, Fleet]:
     document = read(workspace.commune(commune).fleet)
     fleet = validate(Fleet, document)
-    if fleet is not None:
-        checks.check(document, fleet, commune, _Elsewhere(workspace, commune))
-        setting_checks.check(document, fleet.settings)
+    part, broken = (fleet, ()) if fleet else _sound_part(document.data)
+    checks.check(document, part, commune, _Elsewhere(workspace, commune), broken)
+    setting_checks.check(document, part.settings)
     if fleet is None or document.problems:
         raise ProblemsError(document.problems)
     return document, fleet
+
+
+def _sound_part(data: Any) -> tuple[Fleet, Collection[str]]:
+    """Return a fleet of the sections that are right by themselves, and the names of the others.
+
+    So a mistake in one section does not hide those in the rest: every problem is reported in one run.
+    """
+    given = data if isinstance(data, dict) else {}
+    sound: dict[str, Any] = {}
+    broken: list[str] = []
+    for name, field in Fleet.model_fields.items():
+        if name not in given:
+            broken += [name] if field.is_required() else []
+            continue
+        section: TypeAdapter[Any] = TypeAdapter(field.annotation or Any)
+        try:
+            sound[name] = section.validate_python(given[name])
+        except ValidationError:
+            broken.append(name)
+    return Fleet.model_construct(**{**_stand_ins(), **sound}), broken
+
+
+def _stand_ins() -> dict[str, Any]:
+    """Return a commune and a gateway that nothing in a file can be mistaken for."""
+    nowhere = "0.0.0.0"  # noqa: S104 — an address nobody has, nothing listens on it
+    gateway: dict[str, Any] = {
+        "name": "nomade-stand-in",
+        "os": "debian-12",
+        "management": {"address": nowhere},
+        "public": {"address": nowhere},
+        "tunnel_network": f"{nowhere}/30",
+        "office": {"network": f"{nowhere}/30", "address": nowhere},
+    }
+    return {
+        "commune": Commune(id="nomade-stand-in", name="?", insee="00000"),
+        "gateway": Gateway.model_validate(gateway),
+    }
 
 
 class _Elsewhere:
