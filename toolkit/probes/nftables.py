@@ -79,10 +79,10 @@ def _ruleset(content: Any) -> _Ruleset:
         if "chain" in entry:
             ruleset.chains[_key(entry["chain"], "name")] = entry["chain"]
         elif "rule" in entry:
-            expressions = entry["rule"].get("expr")
-            if not isinstance(expressions, list):
+            chain = _key(entry["rule"], "chain")
+            if not isinstance(entry["rule"].get("expr"), list):
                 raise ValueError("a rule without expressions")
-            ruleset.rules.setdefault(_key(entry["rule"], "chain"), []).append(expressions)
+            ruleset.rules.setdefault(chain, []).append(entry["rule"]["expr"])
         elif "set" in entry:
             ruleset.sets[_key(entry["set"], "name")] = entry["set"].get("elem", [])
     return ruleset
@@ -141,7 +141,9 @@ def _target(value: Any) -> str:
 def _verdicts(
     ruleset: _Ruleset, key: tuple[str, str, str], path: _Path, value: Any, above: frozenset[Any]
 ) -> Iterator[_Path]:
-    data = value.get("data") if isinstance(value, dict) else None
+    if not isinstance(value, dict):
+        raise ValueError("a verdict map that is not an object")
+    data = value.get("data")
     elements = data.get("set") if isinstance(data, dict) else None
     if elements is None:  # a named verdict map: its elements are not in the rule, so nothing is known to be closed
         yield replace(path, restricted=path.restricted or _restricts(value.get("key")))
