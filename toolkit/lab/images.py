@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import hashlib
+import shutil
 import subprocess
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
@@ -85,6 +87,7 @@ def _build(item: Image) -> None:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not _is_fresh(item):  # another lab may have made it while this one waited
             _make(item)
+            _forget_older(item)
 
 
 def _make(item: Image) -> None:
@@ -103,6 +106,15 @@ def _make(item: Image) -> None:
         command += [f"--customize-hook={hook}", item.release, "-", str(listed)]
         _import(command, item, Path(folder) / "log")
     (item.keep / "complete").touch()
+
+
+def _forget_older(item: Image) -> None:
+    # Docker refuses to remove an image that a container, running or not, is made of: those stay, with their copies.
+    for name in engine.lines("image", "ls", "--format", "{{.Repository}}:{{.Tag}}", "nomade-lab"):
+        if name != item.name and name.startswith(f"nomade-lab:{item.release}-"):
+            with contextlib.suppress(engine.EngineError):
+                engine.run("image", "rm", name)
+                shutil.rmtree(_KEEP / name.partition(":")[2], ignore_errors=True)
 
 
 def _import(command: list[str], item: Image, log: Path) -> None:
