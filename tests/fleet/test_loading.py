@@ -274,6 +274,15 @@ def test_the_fleet_fits_the_workspace(tmp_path: Path) -> None:
     assert "overlaps 10.77.0.0/16 of nomade.yml" in text
 
 
+def test_f023_the_communes_recipient_is_not_the_cigs(tmp_path: Path) -> None:
+    text = sample.changed(
+        "age16gglejryulsfmxg96lp7ygu36tr787vxkdxfyk0fqw8s838uyf5qn82awv",
+        "age16dhx9mk06zrd4ysa88g3r2g4n45eduwte95fjqkjgy0wt6gyjdgq3yj4ty",
+    )
+    with pytest.raises(ProblemsError, match="already the CIG’s"):
+        inventory.generate(sample.workspace(tmp_path, essai=text), "essai")
+
+
 def test_nobody_takes_the_management_account(tmp_path: Path) -> None:
     text = sample.FLEET.replace("login: anna", "login: nomade").replace("teleworker: anna", "teleworker: nomade")
     with pytest.raises(ProblemsError, match="management account"):

@@ -186,6 +186,15 @@ def _check_against_config(document: Document, fleet: Fleet, config: Config) -> N
                 ("gateway", "tunnel_network"),
                 _("the tunnel network {tunnel} overlaps {network} of nomade.yml").format(tunnel=tunnel, network=text),
             )
+    recipients = list(config.escrow_recipients)
+    for index, recipient in enumerate(fleet.commune.escrow_recipients):
+        if recipient in recipients:
+            document.report(
+                ("commune", "escrow_recipients", index),
+                _("this recipient is already the CIG’s, or given twice"),
+                _("the commune has an identity of its own, kept apart"),
+            )
+        recipients.append(recipient)
     for index, teleworker in enumerate(fleet.teleworkers):
         if teleworker.login == config.management_account:
             document.report(
