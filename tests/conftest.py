@@ -20,7 +20,7 @@ Nomade = Callable[..., subprocess.CompletedProcess[str]]
 
 def run_nomade(workspace: Workspace, *arguments: str, timeout: float = 1200) -> subprocess.CompletedProcess[str]:
     """Run the real command in `workspace` as a user would, without a terminal; the caller judges the exit code."""
-    command = [str(Path(sys.executable).with_name("nomade")), *arguments]
+    command = [str(Path(sys.executable).with_name("nomade")), "--lang", "en", *arguments]
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("NOMADE_", "ANSIBLE_"))}
     return subprocess.run(
         command,
