@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from toolkit.catalogue import load
-from toolkit.catalogue_view import covered
+from toolkit.catalogue_view import covered, page
 from toolkit.cli import run
 from toolkit.errors import ExitCode
 from toolkit.i18n import set_language
@@ -81,3 +82,8 @@ def test_profiles(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize("arguments", [["controls", "show", "nothing"], ["profile", "show", "nothing"]])
 def test_unknown_names_are_bad_input(arguments: list[str]) -> None:
     assert run(arguments) == ExitCode.BAD_INPUT
+
+
+def test_the_page_of_controls_is_up_to_date() -> None:
+    written = (Path(__file__).parent.parent / "docs" / "controles.md").read_text(encoding="utf-8")
+    assert written == "\n".join(page(load())) + "\n", "run: python -m toolkit.catalogue_view > docs/controles.md"

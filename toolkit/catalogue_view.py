@@ -8,7 +8,7 @@ from typing import Any
 
 from toolkit.catalogue import Catalogue, Control, Expectation, Operand, Reference
 from toolkit.errors import BadInputError
-from toolkit.i18n import _
+from toolkit.i18n import _, set_language
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +181,31 @@ def _proof_lines(catalogue: Catalogue) -> Iterator[str]:
     yield _("{count} hold on a new machine, and find what was changed later").format(count=len(default))
 
 
+def page(catalogue: Catalogue) -> Iterator[str]:
+    """Yield the French page of all controls (`docs/controles.md`): a table, then what has no control."""
+    yield "<!-- Généré par « python -m toolkit.catalogue_view > docs/controles.md » : ne pas modifier. -->"
+    yield "# Les contrôles"
+    yield ""
+    yield "Une étoile marque ceux qu’une machine neuve respecte déjà ; ils trouvent ce qui a été changé ensuite."
+    yield ""
+    yield "| contrôle | vérifie | gravité | concerne | rôle | éprouvé | références |"
+    yield "|---|---|---|---|---|---|---|"
+    for control in catalogue.controls.values():
+        yield "| " + " | ".join(_cells(control)) + " |"
+    yield ""
+    yield from ("    " + line if line else "" for line in coverage_lines(catalogue, "fr"))
+
+
+def _cells(control: Control) -> list[str]:
+    proven = ", ".join(_places()[place] for place in control.proven_in) or _("(declared by a person)")
+    if control.holds_by_default:
+        proven += " *"
+    references = "; ".join(f"{document} {', '.join(items)}" for document, items in control.references.items())
+    kinds = ", ".join(kind_word(kind) for kind in control.applies_to)
+    severity = severity_word(control.severity.value)
+    return [f"`{control.id}`", control.title.fr, severity, kinds, control.role or "", proven, references]
+
+
 def profile_lines(catalogue: Catalogue, language: str) -> Iterator[str]:
     """Yield one aligned line per profile: id, number of controls, title."""
     width = max((len(name) for name in catalogue.profiles), default=0)
@@ -202,3 +227,10 @@ def one_profile(catalogue: Catalogue, name: str, language: str) -> Iterator[str]
         yield _("setting: {name} = {value}").format(name=key, value=value)
     yield ""
     yield from control_lines(catalogue, name, language)
+
+
+if __name__ == "__main__":
+    from toolkit.catalogue import load
+
+    set_language("fr")
+    print("\n".join(page(load())))  # noqa: T201 — its output is the page
