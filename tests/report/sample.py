@@ -18,7 +18,7 @@ from toolkit.finding import (
 )
 from toolkit.report.document import build
 from toolkit.report.model import Report
-from toolkit.report.roster import Roster, RosterPost
+from toolkit.report.roster import Roster, RosterContact, RosterPost
 from toolkit.store import CommuneState, EndpointState
 
 NOW = datetime(2026, 11, 24, 13, 5, tzinfo=UTC)
@@ -282,7 +282,11 @@ def _roster(commune: str, name: str, gateway: str, *posts: tuple[str, str, str |
         machines[laptop] = "laptop"
         if office_pc:
             machines[office_pc] = "office_pc"
-    return Roster(commune, name, machines, tuple(RosterPost(*post, gateway) for post in posts))
+    contacts = (
+        RosterContact("Odile Ferrand", "technicienne", "CIG de la Vallée", "01 99 00 00 01", "odile@cig.example"),
+        RosterContact("Hugo Marchal", "secrétaire de mairie", name, "01 99 00 00 02"),
+    )
+    return Roster(commune, name, machines, tuple(RosterPost(*post, gateway) for post in posts), contacts)
 
 
 VALMONT = _roster(

@@ -25,7 +25,7 @@ from toolkit.errors import BadInputError
 from toolkit.finding import Section, SectionStatus, Verdict
 from toolkit.report import Look, csv_table, dates, plain, render, renderers
 from toolkit.report.model import Report
-from toolkit.report.roster import Roster, RosterPost
+from toolkit.report.roster import Roster, RosterContact, RosterPost
 from toolkit.store import CommuneState
 
 SCHEMA = Path(csv_table.__file__).with_name("report.schema.json")
@@ -65,7 +65,8 @@ def hostile_report(text: str) -> Report:
     )
     last = replace(known.last, evidence=replace(known.last.evidence, sections=sections), findings=findings)
     known = replace(known, last=last, attempt_detail=text)
-    roster = Roster("val", text, {name: "laptop"}, (RosterPost(text, name, None, None),))
+    contact = RosterContact(text, text, text, text, text)
+    roster = Roster("val", text, {name: "laptop"}, (RosterPost(text, name, None, None),), (contact,))
     return report(roster, CommuneState("val", {name: known}))
 
 

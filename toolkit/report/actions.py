@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 
 from toolkit.finding import EndpointStatus, Severity, Verdict
-from toolkit.report.model import Action, ActionKind, Line, Machine, State
+from toolkit.report.model import Action, ActionKind, Line, Machine, Remedy, State
 from toolkit.report.wording import translator
 
 
@@ -31,22 +31,21 @@ def _of_controls(machines: tuple[Machine, ...]) -> Iterator[Action]:
     for machine in machines:
         for line in machine.lines:
             if line.is_open:
-                grouped[ActionKind.CONTROL, line.fix].append((machine, line))
+                grouped[ActionKind.CONTROL, line.role or line.control].append((machine, line))
             elif line.verdict is Verdict.MANUAL:
-                grouped[ActionKind.DECLARE, line.fix].append((machine, line))
-    for (kind, fix), members in grouped.items():
-        lines = {line.control: line for _machine, line in members}
-        ordered = sorted(lines.values(), key=lambda line: (-line.severity.rank, line.control))
-        yield Action(
-            kind,
-            ordered[0].severity,
-            ordered[0].title,
-            fix,
-            tuple(dict.fromkeys(machine.name for machine, _line in members)),
-            tuple(line.control for line in ordered),
-            tuple(line.title for line in ordered[1:]),
-            ordered[0].role,
-        )
+                grouped[ActionKind.DECLARE, line.control].append((machine, line))
+    for (kind, _subject), members in grouped.items():
+        yield _action(kind, members)
+
+
+def _action(kind: ActionKind, members: list[tuple[Machine, Line]]) -> Action:
+    lines = {line.control: line for _machine, line in members}
+    spread = Counter(line.control for _machine, line in members)
+    ordered = sorted(lines.values(), key=lambda line: (-line.severity.rank, -spread[line.control], line.control))
+    remedies = tuple(Remedy(line.control, line.title, line.fix, line.severity) for line in ordered)
+    names = tuple(dict.fromkeys(machine.name for machine, _line in members))
+    worst = ordered[0]
+    return Action(kind, worst.severity, worst.title, worst.fix, names, remedies, worst.role)
 
 
 def _of_machines(machines: tuple[Machine, ...], language: str) -> Iterator[Action]:

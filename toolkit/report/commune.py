@@ -10,7 +10,7 @@ from pathlib import Path
 from toolkit import catalogue
 from toolkit.errors import BadInputError, NothingEvaluatedError
 from toolkit.files import write_atomically
-from toolkit.fleet import load, load_config
+from toolkit.fleet import Cig, load, load_config
 from toolkit.i18n import _
 from toolkit.report import render
 from toolkit.report.document import build, roster_of
@@ -42,7 +42,7 @@ def reports(
     try:
         return [
             build(
-                _roster(workspace, commune, host),
+                _roster(workspace, commune, config.cig, host),
                 known,
                 config.profile,
                 store.state(commune, config.profile),
@@ -56,9 +56,9 @@ def reports(
         store.close()
 
 
-def _roster(workspace: Workspace, commune: str, host: str | None) -> Roster:
+def _roster(workspace: Workspace, commune: str, cig: Cig, host: str | None) -> Roster:
     fleet = load(workspace, commune)
-    roster = roster_of(fleet)
+    roster = roster_of(fleet, cig)
     if host is None:
         return roster
     fleet.endpoint(host)

@@ -12,15 +12,18 @@ from toolkit.report import judgement
 from toolkit.report.actions import actions
 from toolkit.report.deviations import deviations
 from toolkit.report.model import Coverage, Line, Machine, Post, Report
-from toolkit.report.roster import Roster, RosterPost
+from toolkit.report.roster import Roster, RosterContact, RosterPost
 from toolkit.store.state import CommuneState, EndpointState
 
 if TYPE_CHECKING:
-    from toolkit.fleet import Fleet
+    from toolkit.fleet import Cig, Fleet
 
 
-def roster_of(fleet: Fleet) -> Roster:
-    """Return the names and pairings of a fleet; every post goes through the commune's one gateway."""
+def roster_of(fleet: Fleet, cig: Cig | None = None) -> Roster:
+    """Return the names, pairings and contacts of a fleet; every post goes through the commune's one gateway."""
+    organisations = [(fleet.commune.name, fleet.commune.contacts)]
+    if cig is not None:
+        organisations.insert(0, (cig.name, cig.contacts))
     return Roster(
         fleet.commune.id,
         fleet.commune.name,
@@ -28,6 +31,11 @@ def roster_of(fleet: Fleet) -> Roster:
         tuple(
             RosterPost(fleet.teleworker(post.teleworker).name, post.laptop, post.office_pc, fleet.gateway.name)
             for post in fleet.posts
+        ),
+        tuple(
+            RosterContact(contact.name, contact.role, organisation, contact.phone, contact.email)
+            for organisation, contacts in organisations
+            for contact in contacts
         ),
     )
 
@@ -71,6 +79,7 @@ def build(
         posts=tuple(sorted(posts, key=lambda post: (post.state.rank, post.teleworker))),
         machines=ordered,
         deviations=deviations(language),
+        contacts=roster.contacts,
     )
 
 

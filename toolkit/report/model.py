@@ -7,6 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from toolkit.finding import Check, EndpointStatus, Section, Severity, Verdict
+from toolkit.report.roster import RosterContact
 
 
 class State(StrEnum):
@@ -124,10 +125,21 @@ class ActionKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Remedy:
+    """What mends one control."""
+
+    control: str
+    title: str
+    fix: str
+    severity: Severity
+
+
+@dataclass(frozen=True, slots=True)
 class Action:
     """One thing to do, for all the machines it is to be done on.
 
-    Controls with the same remedy are one action: `title` is that of the worst, `also` those of the others.
+    Open controls of one role are one action, for one run of it mends them together: `title` and `fix` are those of the
+    worst, `remedies` has all, worst first.
     """
 
     kind: ActionKind
@@ -135,8 +147,7 @@ class Action:
     title: str
     fix: str
     machines: tuple[str, ...]
-    controls: tuple[str, ...] = ()
-    also: tuple[str, ...] = ()
+    remedies: tuple[Remedy, ...] = ()
     role: str | None = None
 
 
@@ -168,3 +179,4 @@ class Report:
     posts: tuple[Post, ...] = ()
     machines: tuple[Machine, ...] = ()
     deviations: tuple[Deviation, ...] = ()
+    contacts: tuple[RosterContact, ...] = ()

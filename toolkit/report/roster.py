@@ -16,13 +16,25 @@ class RosterPost:
 
 
 @dataclass(frozen=True, slots=True)
+class RosterContact:
+    """Whom to call: at the commune, or at the CIG (`organisation`)."""
+
+    name: str
+    role: str
+    organisation: str
+    phone: str | None = None
+    email: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Roster:
-    """A commune's machines (name → kind: `laptop`, `office_pc`, `gateway`) and posts."""
+    """A commune's machines (name → kind: `laptop`, `office_pc`, `gateway`), posts and contacts."""
 
     commune: str
     name: str
     machines: dict[str, str] = field(default_factory=dict)
     posts: tuple[RosterPost, ...] = ()
+    contacts: tuple[RosterContact, ...] = ()
 
     def teleworker(self, machine: str) -> str | None:
         """Return who works on a machine; a gateway has nobody."""

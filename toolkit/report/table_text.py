@@ -170,7 +170,7 @@ def _action(number: int, action: Action, report: Report) -> Padding:
     if more := len(action.machines) - len(names):
         machines += f" (+ {more})"
     severity = wording.severity(action.severity, report.language)
-    title = plain.one_line(action.title) + (f" (+ {len(action.also)})" if action.also else "")
+    title = plain.one_line(action.title) + (f" (+ {len(action.remedies) - 1})" if action.remedies[1:] else "")
     line = Text.assemble(f"{number}. ", (title, "bold"), f" ({severity}) – {plain.one_line(action.fix)} – {machines}")
     return Padding(line, (0, 0, 0, 2))
 
