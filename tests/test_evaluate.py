@@ -28,6 +28,7 @@ FLEET = {
     "peer_networks": ["10.77.1.2/32"],
     "jump_targets": ["10.77.1.2:22"],
     "vpn_door": "udp/51820",
+    "escrow_recipients": ["age1x", "age1y"],
 }
 KINDS = ("laptop", "office_pc", "gateway")
 

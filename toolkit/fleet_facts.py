@@ -16,6 +16,7 @@ FACTS = frozenset(
         "office_pc_address",  # laptop: address of its own office PC
         "office_pc_name",  # laptop: name of its own office PC
         "laptop_address",  # office PC: tunnel address of the laptop that may open a session
+        "escrow_recipients",  # laptop: age recipients of the CIG and of the commune
         "peer_networks",  # gateway: tunnel addresses of all laptops, as /32
         "jump_targets",  # gateway: address:port of the sshd of each endpoint behind it
         "vpn_door",  # gateway: protocol/port of the tunnel
@@ -28,6 +29,8 @@ def facts_of(config: Config, fleet: Fleet, endpoint: Endpoint, tunnel: Mapping[s
     facts: dict[str, Any] = {"name": endpoint.name, "management_account": config.management_account}
     if isinstance(endpoint, Gateway):
         return facts | _gateway_facts(fleet, endpoint, tunnel)
+    if endpoint.kind is Kind.LAPTOP:
+        facts["escrow_recipients"] = [*config.escrow_recipients, *fleet.commune.escrow_recipients]
     post = fleet.post_of(endpoint.name)
     if post is None:
         return facts

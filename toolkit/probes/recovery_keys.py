@@ -1,0 +1,158 @@
+"""Encrypted volumes and their recovery keys: escrowed or not, to whom, and still the one in the header or not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from toolkit.probes import Probe
+from toolkit.probes._text import ABSENT, document, whole
+
+# Of the header only what is no secret; of the record all but the encrypted key. The digest of a key slot's area says
+# whether the key was replaced, and nothing of the key itself. Records name image files; block devices are found.
+COMMAND = rf"""
+command -v cryptsetup >/dev/null || {{ echo {ABSENT}; exit 0; }}
+records=/var/lib/nomade/escrow
+{{
+  lsblk --raw --noheadings --output PATH,FSTYPE | awk '$2 == "crypto_LUKS" {{ print $1 }}'
+  sed -n 's/^ "device": "\(\/.*\)",\{{0,1\}}$/\1/p' "$records"/*.json 2>/dev/null
+}} | sort -u | while IFS= read -r device; do
+  [ -e "$device" ] || continue
+  echo "volume $device"
+  dump=$(cryptsetup luksDump "$device" 2>/dev/null) || {{ echo unreadable; continue; }}
+  printf '%s\n' "$dump" | awk '
+    /^(Version|UUID):/ {{ print "  " tolower($1), $2 }}
+    /^[^ \t]/ {{ slots = ($1 == "Keyslots:") }}
+    slots && /^  [0-9]+:/ {{ slot = $1 + 0 }}
+    slots && $1 == "PBKDF:" {{ print "  slot", slot, $2 }}
+  '
+  record=$records/$(printf '%s\n' "$dump" | awk '/^UUID:/ {{ print $2 }}').json
+  [ -e "$record" ] || continue
+  slot=$(sed -n 's/^ "slot": \([0-9]*\),\{{0,1\}}$/\1/p' "$record")
+  printf '%s\n' "$dump" | awk -v wanted="$slot:" '
+    /^  [0-9]+:/ {{ found = ($1 == wanted) }}
+    found && /Area offset:/ {{ sub(/.*Area offset:/, ""); offset = $1 + 0 }}
+    found && /Area length:/ {{ sub(/.*Area length:/, ""); print offset, $1 + 0; exit }}
+  ' | while read -r offset length; do
+    echo "  area $(dd if="$device" bs=4096 skip=$((offset / 4096)) count=$((length / 4096)) 2>/dev/null | sha256sum)"
+  done
+done
+for record in "$records"/*-*-*-*-*.json; do
+  case $record in *.pending.json|*'*'*) continue ;; esac
+  echo record
+  grep -v '"ciphertext":' "$record"
+done
+echo end
+"""
+
+# volume /dev/sda3
+#   version: 2
+#   uuid: 78e9f13c-b6ea-4477-ad1b-35c805f73afb
+#   slot 0 argon2id
+#   slot 31 argon2id
+#   area 5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef  -
+# record
+# {
+#  "area_sha256": "5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef",
+#  "escrowed": "2026-11-24T17:00:00Z",
+#  "recipients": ["age1…", "age1…"],
+#  "slot": 31,
+#  "uuid": "78e9f13c-b6ea-4477-ad1b-35c805f73afb"
+# }
+# end
+
+
+@dataclass
+class _Volume:
+    device: str
+    version: str = ""
+    uuid: str = ""
+    area: str = ""
+    slots: dict[int, str] = field(default_factory=dict)
+
+
+def parse(text: str) -> dict[str, object]:
+    """Return counts of volumes and of escrowed keys, and devices by what is wrong with them.
+
+    `recipients` can open every escrowed key, `any_recipient` some of them; `unseen`: records whose volume is not there.
+    """
+    if text.strip() == ABSENT:
+        return {"installed": False, "volumes": 0, "escrowed": 0}
+    lines = whole(text)
+    start = lines.index("record") if "record" in lines else len(lines)
+    volumes = list(_volumes(lines[:start]))
+    records = {record["uuid"]: record for record in _records(lines[start:])}
+    escrowed = {uuid: record for uuid, record in records.items() if record["escrowed"]}
+    to = [set(record["recipients"]) for record in escrowed.values()]
+    paired = [(volume, records[volume.uuid]) for volume in volumes if volume.uuid in records]
+    return {
+        "installed": True,
+        "volumes": len(volumes),
+        "not_luks2": [volume.device for volume in volumes if volume.version != "2"],
+        "escrowed": len(escrowed),
+        "without_escrow": [volume.device for volume in volumes if volume.uuid not in escrowed],
+        "changed": [volume.device for volume, record in paired if not _unchanged(volume, record)],
+        "unseen": sorted(set(records) - {volume.uuid for volume in volumes}),
+        "functions": sorted({volume.slots.get(record["slot"], "none") for volume, record in paired}),
+        "recipients": sorted(set.intersection(*to)) if to else [],
+        "any_recipient": sorted(set().union(*to)),
+    }
+
+
+def _unchanged(volume: _Volume, record: dict[str, Any]) -> bool:
+    return record["slot"] in volume.slots and volume.area == record["area_sha256"]
+
+
+def _volumes(lines: Iterable[str]) -> Iterator[_Volume]:
+    current: _Volume | None = None
+    for line in lines:
+        if line.startswith("volume "):
+            if current:
+                yield _checked(current)
+            current = _Volume(line.removeprefix("volume "))
+            continue
+        words = line.split()
+        if current is None or len(words) < 2:
+            raise ValueError(f"not a part of a volume: {line!r}")
+        _take(current, words)
+    if current:
+        yield _checked(current)
+
+
+def _take(volume: _Volume, words: list[str]) -> None:
+    match words:
+        case ["version:", version]:
+            volume.version = version
+        case ["uuid:", uuid]:
+            volume.uuid = uuid
+        case ["slot", number, function]:
+            volume.slots[int(number)] = function
+        case ["area", digest, "-"]:
+            volume.area = digest
+        case _:
+            raise ValueError(f"not a part of a volume: {words!r}")
+
+
+def _checked(volume: _Volume) -> _Volume:
+    if not volume.version or not volume.uuid:
+        raise ValueError(f"{volume.device}: no version or UUID")
+    return volume
+
+
+def _records(lines: list[str]) -> Iterator[dict[str, Any]]:
+    for part in "\n".join(lines).split("record\n")[1:]:
+        record = document(part)
+        if not isinstance(record, dict) or not isinstance(record.get("uuid"), str):
+            raise ValueError("a record without UUID")
+        recipients = record.get("recipients")
+        if not isinstance(recipients, list) or not all(isinstance(item, str) for item in recipients):
+            raise ValueError("a record without recipients")
+        if not isinstance(record.get("slot"), int) or not isinstance(record.get("area_sha256"), str):
+            raise ValueError("a record without slot or digest")
+        if not isinstance(record.get("escrowed", 0), str | None):
+            raise ValueError("a record that does not say whether it was escrowed")
+        yield record
+
+
+PROBE = Probe(name="recovery_keys", command=COMMAND, parse=parse, timeout=20.0)
