@@ -1,0 +1,274 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: EUPL-1.2
+"""Recovery keys of this endpoint's LUKS2 volumes. Standard library only; runs on the endpoint as root.
+
+`check`, `make` and `confirm` read a request (JSON) on standard input and answer in JSON on standard output. A recovery key
+exists in clear in the memory of `make` and in pipes to `age` and `cryptsetup` only: no argument, no file, no environment.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import re
+import resource
+import secrets
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+RECORDS = Path("/var/lib/nomade/escrow")
+RECIPIENT = re.compile(r"age1[02-9ac-hj-np-z]{58}")
+UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+# As systemd-cryptenroll writes a recovery key: 256 bits in letters that are on the same keys of most keyboards.
+MODHEX = "cbdefghijklnrtuv"
+# LUKS2 has slots 0 to 31. Tools take the first free one; ours are taken from the end, so that nobody else's is there.
+LAST_SLOT = 31
+
+
+def run(*command: str, given: bytes = b"", passed: tuple[int, ...] = ()) -> bytes:
+    """Return what `command` prints; `given` goes to its standard input. Raises: SystemExit with what it complained of."""
+    done = subprocess.run(command, input=given, capture_output=True, pass_fds=passed, check=False)
+    if done.returncode != 0:
+        raise SystemExit("{}: {}".format(" ".join(command[:2]), " ".join(done.stderr.decode(errors="replace").split())))
+    return done.stdout
+
+
+def now() -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+
+
+def write(path: Path, content: dict[str, Any]) -> None:
+    """Write `content`, readable by root only; after a power cut the file is the old or the new one."""
+    new = path.with_suffix(".new")
+    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        json.dump(content, file, indent=1, sort_keys=True)
+        file.flush()
+        os.fsync(file.fileno())
+    new.replace(path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    os.fsync(folder)
+    os.close(folder)
+
+
+def read(path: Path) -> dict[str, Any] | None:
+    try:
+        content = json.loads(path.read_text())
+    except (OSError, ValueError):
+        return None
+    return content if isinstance(content, dict) else None
+
+
+class Volume:
+    """One LUKS2 volume: its header, the record of its recovery key, and what may be done to both."""
+
+    def __init__(self, device: str, uuid: str) -> None:
+        self.device, self.uuid = device, uuid
+        self.record_file = RECORDS / f"{uuid}.json"
+        self.pending_file = RECORDS / f"{uuid}.pending.json"
+        self.record = read(self.record_file)
+        self.reload()
+
+    def reload(self) -> None:
+        header = json.loads(run("cryptsetup", "luksDump", "--dump-json-metadata", self.device))
+        self.slots: dict[int, Any] = {int(number): slot for number, slot in header["keyslots"].items()}
+
+    def digests(self, number: int) -> dict[str, str]:
+        """Return what identifies the content of a slot: its description (salt included) and its area on disk."""
+        description = json.dumps(self.slots[number], sort_keys=True, separators=(",", ":"))
+        with Path(self.device).open("rb") as device:
+            device.seek(int(self.slots[number]["area"]["offset"]))
+            area = device.read(int(self.slots[number]["area"]["size"]))
+        return {
+            "keyslot_sha256": hashlib.sha256(description.encode()).hexdigest(),
+            "area_sha256": hashlib.sha256(area).hexdigest(),
+        }
+
+    def holds(self, slot: dict[str, Any] | None) -> bool:
+        """Tell whether the slot that was recorded is in the header, unchanged."""
+        if slot is None or slot["slot"] not in self.slots:
+            return False
+        return all(slot[name] == value for name, value in self.digests(slot["slot"]).items())
+
+    def good(self, recipients: list[str]) -> bool:
+        """Tell whether the recorded key is in the header and encrypted to exactly these recipients."""
+        return self.record is not None and self.record["recipients"] == recipients and self.holds(self.record)
+
+    def opens(self, key: bytes, slot: int | None = None) -> bool:
+        only = [] if slot is None else ["--key-slot", str(slot)]
+        command = ["cryptsetup", "open", "--test-passphrase", "--key-file", "-", *only, self.device]
+        return subprocess.run(command, input=key, capture_output=True, check=False).returncode == 0
+
+    def remove_slot(self, number: int) -> None:
+        if len(self.slots) > 1:
+            run("cryptsetup", "luksKillSlot", "--batch-mode", self.device, str(number))
+            self.reload()
+
+    def forget_interrupted(self, passphrase: bytes) -> None:
+        """Remove the slot of a run that ended before its record was written: nobody has that key."""
+        pending = read(self.pending_file)
+        if pending is not None:
+            number = pending["slot"]
+            recorded = self.record is not None and self.record["slot"] == number
+            if number in self.slots and not recorded and not self.opens(passphrase, number):
+                self.remove_slot(number)
+            self.pending_file.unlink()
+
+    def add_key(self, request: dict[str, Any], passphrase: bytes) -> None:
+        """Make a recovery key, encrypt it, add it, prove it, and only then record it.
+
+        Nothing is added that could not be encrypted first; the passphrase's slot and an earlier recovery key stay.
+        """
+        digits = secrets.token_bytes(32).hex().translate(str.maketrans("0123456789abcdef", MODHEX))
+        key = "-".join(digits[start : start + 8] for start in range(0, len(digits), 8)).encode()
+        recipients = [word for recipient in request["recipients"] for word in ("--recipient", recipient)]
+        ciphertext = run("age", "--armor", *recipients, given=key).decode()
+        number = max(set(range(1, LAST_SLOT + 1)) - set(self.slots))
+        write(self.pending_file, {"slot": number})
+        self._luks_add_key(request, number, passphrase, key)
+        self.reload()
+        if not self.opens(key, number) or not self.opens(passphrase):
+            raise SystemExit(f"{self.device}: the new recovery key does not open the volume; run again")
+        previous = {name: self.record[name] for name in ("slot", "keyslot_sha256", "area_sha256")} if self.record else None
+        self.record = {
+            "uuid": self.uuid,
+            "slot": number,
+            **self.digests(number),
+            "recipients": request["recipients"],
+            "ciphertext": ciphertext,
+            "ciphertext_sha256": hashlib.sha256(ciphertext.encode()).hexdigest(),
+            "made": now(),
+            "escrowed": None,
+            "previous": previous if self.holds(previous) else None,
+        }
+        write(self.record_file, self.record)
+        self.pending_file.unlink()
+
+    def _luks_add_key(self, request: dict[str, Any], number: int, passphrase: bytes, key: bytes) -> None:
+        reader, writer = os.pipe()
+        os.write(writer, key)
+        os.close(writer)
+        cost = ["--pbkdf", "argon2id", "--pbkdf-memory", str(request["pbkdf_memory_kib"])]
+        cost += ["--iter-time", str(request["iter_time_ms"]), "--new-key-slot", str(number)]
+        try:
+            run(
+                *["cryptsetup", "luksAddKey", "--batch-mode", "--key-file", "-", *cost, self.device, f"/dev/fd/{reader}"],
+                given=passphrase,
+                passed=(reader,),
+            )
+        finally:
+            os.close(reader)
+
+    def confirm(self, ciphertext_sha256: str) -> bool:
+        """Note that the control machine has the ciphertext; then an earlier recovery key is of no more use."""
+        if self.record is None or self.record["escrowed"] or self.record["ciphertext_sha256"] != ciphertext_sha256:
+            return False
+        previous = self.record["previous"]
+        if self.holds(previous) and previous["slot"] != self.record["slot"]:
+            self.remove_slot(previous["slot"])
+        self.record |= {"escrowed": now(), "previous": None}
+        write(self.record_file, self.record)
+        return True
+
+
+def devices(images: list[str]) -> list[str]:
+    """Return the paths of what is LUKS on this endpoint, and of the image files that are asked for."""
+
+    def below(entries: list[dict[str, Any]]) -> list[str]:
+        found = []
+        for entry in entries:
+            found += [entry["path"]] if entry.get("fstype") == "crypto_LUKS" else []
+            found += below(entry.get("children") or [])
+        return found
+
+    listed = below(json.loads(run("lsblk", "--json", "--output", "PATH,FSTYPE"))["blockdevices"])
+    return [path for path in dict.fromkeys([*listed, *images]) if Path(path).exists()]
+
+
+def volumes(images: list[str]) -> tuple[dict[str, Volume], list[dict[str, Any]]]:
+    """Return the LUKS2 volumes by UUID, and answers for what is encrypted in a way that cannot be escrowed."""
+    found: dict[str, Volume] = {}
+    others = []
+    for device in devices(images):
+        dumped = subprocess.run(["cryptsetup", "luksDump", device], capture_output=True, text=True, check=False).stdout
+        version = re.search(r"^Version:\s+(\d)", dumped, re.MULTILINE)
+        uuid = re.search(r"^UUID:\s+(\S+)", dumped, re.MULTILINE)
+        if version is None or version[1] != "2" or uuid is None or not UUID.fullmatch(uuid[1]):
+            others.append({"device": device, "state": "not LUKS2"})
+        else:
+            found.setdefault(uuid[1], Volume(device, uuid[1]))
+    return found, others
+
+
+def unlock_passphrases(path: Path) -> list[bytes]:
+    """Return what the unlock file may mean, with and without a last line end. Raises: SystemExit if others can read it."""
+    if not path.exists():
+        return []
+    facts = path.stat()
+    if facts.st_uid != 0 or facts.st_mode & 0o077:
+        raise SystemExit(f"{path}: must belong to root and be readable by nobody else (chmod 600)")
+    content = path.read_bytes()
+    return list(dict.fromkeys([content, content.removesuffix(b"\n")]))
+
+
+def make(volume: Volume, request: dict[str, Any], passphrases: list[bytes]) -> str:
+    """Return the state of `volume` after doing what is needed and possible."""
+    if volume.good(request["recipients"]) and not volume.pending_file.exists():
+        return "kept"
+    passphrase = next((candidate for candidate in passphrases if volume.opens(candidate)), None)
+    if passphrase is None:
+        return "passphrase refused" if passphrases else "passphrase needed"
+    volume.forget_interrupted(passphrase)
+    if volume.good(request["recipients"]):
+        return "kept"
+    volume.add_key(request, passphrase)
+    return "made"
+
+
+def forget_unlock_file(path: Path, found: dict[str, Volume]) -> None:
+    """Remove the unlock file once it has served, where it lies in memory (a file on disk is its owner's business)."""
+    done = all(volume.record is not None and volume.record["escrowed"] for volume in found.values())
+    if found and done and path.exists() and run("stat", "-f", "-c", "%T", str(path)).strip() == b"tmpfs":
+        path.unlink()
+
+
+def answer(volume: Volume, state: str) -> dict[str, Any]:
+    shown = volume.record if volume.record is not None and state in ("kept", "made") else {}
+    return {**shown, "device": volume.device, "uuid": volume.uuid, "state": state}
+
+
+def main(action: str) -> None:
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    os.umask(0o077)
+    request = json.load(sys.stdin)
+    if len(set(request["recipients"])) < 2 or not all(RECIPIENT.fullmatch(name) for name in request["recipients"]):
+        raise SystemExit("two different age recipients are needed: the CIG's and the commune's")
+    found, answers = volumes(request["images"])
+    unlock_file = Path(request["unlock_file"])
+    if action == "check":
+        readable = unlock_file.exists()
+        for volume in found.values():
+            kept = volume.good(request["recipients"]) and not volume.pending_file.exists()
+            answers.append(answer(volume, "kept" if kept else "to be made" if readable else "passphrase needed"))
+    else:
+        RECORDS.mkdir(parents=True, exist_ok=True)
+        with (RECORDS / ".lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if action == "confirm":
+                stored = request["stored"]
+                answers = [{"uuid": uuid, "confirmed": found[uuid].confirm(stored[uuid])} for uuid in stored if uuid in found]
+            else:
+                passphrases = unlock_passphrases(unlock_file)
+                answers += [answer(volume, make(volume, request, passphrases)) for volume in found.values()]
+            forget_unlock_file(unlock_file, found)
+    json.dump(answers, sys.stdout)
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 2 or sys.argv[1] not in ("check", "make", "confirm"):
+        raise SystemExit("usage: nomade-escrow check|make|confirm < request.json")
+    main(sys.argv[1])
