@@ -37,7 +37,11 @@ def _said(result: Mapping[str, Any]) -> str:
     message = str(result.get("msg") or "")
     errors = str(result.get("stderr") or result.get("module_stderr") or "")
     useless = message in ("", "non-zero return code") or message.startswith("MODULE FAILURE")
-    return errors or str(result.get("stdout") or "") or message if useless else message
+    if useless:
+        return errors or str(result.get("stdout") or "") or message
+    if message.startswith("'/usr/bin/apt-get "):  # the apt module repeats its whole command before the reason
+        return message.partition(" failed: ")[2] or message
+    return message
 
 
 def unreachable(result: Mapping[str, Any]) -> str:
