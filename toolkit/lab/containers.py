@@ -28,14 +28,13 @@ mv /srv/lab/disk.img.new /srv/lab/disk.img
 
 def options(machine: topology.Machine, depot: str) -> list[str]:
     """Return the options of `docker create` for a stand-in, besides its name, first network and labels."""
-    groups = "host" if engine.cgroup_version() == "1" else "private"
     found = ["--hostname", machine.name, "--ip", machine.bench, "--device=/dev/net/tun"]
     found += [f"--cap-add={capability}" for capability in _CAPABILITIES]
     found += [f"--security-opt={item}" for item in ("seccomp=unconfined", "apparmor=unconfined")]
-    found += ["--security-opt=systempaths=unconfined", f"--cgroupns={groups}"]
+    found += ["--security-opt=systempaths=unconfined", "--cgroupns=host"]
     found += ["--tmpfs=/run:exec,mode=755", "--volume=/sys/fs/cgroup:/sys/fs/cgroup:rw", "--shm-size=128m"]
     found += [f"--volume={BOOT}:{BOOT_INSIDE}:ro", "--entrypoint=sh", "--stop-signal=SIGRTMIN+3"]
     found += ["--env=container=docker"]
-    if groups == "host":  # systemd from 256 on refuses version 1 of control groups unless told to
+    if engine.cgroup_version() == "1":  # systemd from 256 on refuses version 1 of control groups unless told to
         found += ["--env=SYSTEMD_CGROUP_ENABLE_LEGACY_FORCE=1"]
     return [*found, f"--env=NOMADE_LAB_PROXY=http://{depot}:3142", f"--env=NOMADE_LAB_ROUTER={machine.router}"]

@@ -69,6 +69,8 @@ def ensure() -> None:
     if os.geteuid() == 0:
         _STATE.mkdir(mode=0o755, exist_ok=True)
         _raise_watches()
+        if not Path("/dev/net/tun").exists():  # WireGuard in user space needs it; where it is built in, it is there
+            subprocess.run(["modprobe", "tun"], capture_output=True, check=False)
     if not answers():
         _start()
 
