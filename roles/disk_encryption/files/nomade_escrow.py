@@ -136,6 +136,7 @@ class Volume:
         previous = {name: self.record[name] for name in ("slot", "keyslot_sha256", "area_sha256")} if self.record else None
         self.record = {
             "uuid": self.uuid,
+            "device": self.device,
             "slot": number,
             **self.digests(number),
             "recipients": request["recipients"],
