@@ -100,9 +100,34 @@ def _wait(port: int, process: subprocess.Popen[bytes]) -> None:
     raise RuntimeError(f"sshd did not start (exit {process.poll()})")
 
 
+def stand_in_account(folder: Path, name: str) -> tuple[list[str], str]:
+    """Return how to start sshd, and its options, so that `name` is an account to it, equal to root and with `sudo`.
+
+    Only that process sees the account: it has a mount namespace of its own with another /etc/passwd. In it apt keeps
+    its cache, as on every installed machine, even when the tests run in a container image that tells apt not to.
+    """
+    passwd, programs, cache = folder / "passwd", folder / "bin", folder / "apt"
+    cache.mkdir(exist_ok=True)
+    passwd.write_text(f"{Path('/etc/passwd').read_text()}{name}:x:0:0::{folder}:/bin/sh\n")
+    programs.mkdir(exist_ok=True)
+    sudo = programs / "sudo"
+    sudo.write_text('#!/bin/sh\n[ "$1" = -n ] && shift\nexec "$@"\n')
+    sudo.chmod(0o755)
+    enter = (
+        f"mount --bind '{passwd}' /etc/passwd && mount --bind '{cache}' /var/cache/apt || exit\n"
+        "for file in /etc/apt/apt.conf.d/docker-*; do [ ! -e $file ] || mount --bind /dev/null $file || exit; done\n"
+        'exec "$@"'
+    )
+    wrapper = ["unshare", "--mount", "--propagation", "private", "sh", "-c", enter, "sh"]
+    return wrapper, f"SetEnv PATH={programs}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+
 @contextlib.contextmanager
-def running(folder: Path, more: str = "", port: int | None = None) -> Iterator[Server]:
-    """Run sshd until the block ends; `more` comes before its other options, so it wins. Keys in `folder` are made when missing."""
+def running(folder: Path, more: str = "", port: int | None = None, account: str | None = None) -> Iterator[Server]:
+    """Run sshd until the block ends. Keys in `folder` are made when missing.
+
+    `more` comes before its other options, so it wins; `account`: see `stand_in_account`.
+    """
     folder.mkdir(exist_ok=True)
     for name in ("host_ed25519", "client_ed25519"):
         if not (folder / name).exists():
@@ -110,10 +135,12 @@ def running(folder: Path, more: str = "", port: int | None = None) -> Iterator[S
     shutil.copy(folder / "client_ed25519.pub", folder / "authorized_keys")
     Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)  # sshd's own privilege separation folder
     port = port or free_port()
+    wrapper, environment = stand_in_account(folder, account) if account else ([], "")
+    more = f"{more}\n{environment}"
     configuration = folder / "sshd_config"
     configuration.write_text(_CONFIGURATION.format(port=port, folder=folder, more=more))
     process = subprocess.Popen(
-        ["/usr/sbin/sshd", "-D", "-e", "-f", configuration],
+        [*wrapper, "/usr/sbin/sshd", "-D", "-e", "-f", configuration],
         stdin=subprocess.DEVNULL,
         stderr=(folder / "sshd.log").open("wb"),
     )
