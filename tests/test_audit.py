@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import replace
@@ -233,6 +234,15 @@ def test_output_goes_to_a_file_and_nothing_to_standard_output(
     assert capsys.readouterr().out == ""
     assert target.read_bytes().startswith(b"\xef\xbb\xbf")
     assert target.stat().st_mode & 0o007 == 0
+
+
+def test_data_on_standard_output_progress_on_the_other(
+    workspace: Workspace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command_line(["audit", "-w", str(workspace.root), "-f", "json"])
+    said = capsys.readouterr()
+    assert {part["endpoint"] for part in json.loads(said.out)["reports"][0]["endpoints"]} == set(EVERYONE)
+    assert "[5/5]" in said.err
 
 
 def test_choices_of_the_command_are_those_of_the_library() -> None:

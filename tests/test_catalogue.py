@@ -96,6 +96,19 @@ def test_profiles_choose_by_reference_and_level() -> None:
     assert {control.id for control in CATALOGUE.selected("nomade")} == set(CATALOGUE.controls)
 
 
+@pytest.mark.parametrize("profile", list(CATALOGUE.profiles))
+def test_settings_of_a_profile_are_role_variables(profile: str) -> None:
+    assert set(CATALOGUE.settings(profile)) <= set(role_variables())
+
+
+def test_settings_of_a_profile_win_over_those_it_extends() -> None:
+    minimal = CATALOGUE.profiles["anssi-bp028-minimal"].model_copy(update={"settings": {"a": 1, "b": 1}})
+    own = CATALOGUE.profiles["anssi-bp028-intermediary"].model_copy(update={"settings": {"b": 2}})
+    profiles = {minimal.id: minimal, own.id: own}
+    catalogue = Catalogue(CATALOGUE.controls, profiles, CATALOGUE.references)
+    assert catalogue.settings(own.id) == {"a": 1, "b": 2}
+
+
 def test_unknown_profile_names_those_that_exist() -> None:
     with pytest.raises(BadInputError, match="anssi-nomadisme"):
         CATALOGUE.selected("assurance-formule-9")
