@@ -173,9 +173,10 @@ def test_a_difference_cannot_drive_the_terminal() -> None:
 
 def test_the_second_run_says_who_holds_the_commune(workspace: Workspace) -> None:
     holding = (
-        "import time; from pathlib import Path; from toolkit.provision import lock; from toolkit.workspace import Workspace"
-        f"\nwith lock(Workspace(Path({str(workspace.root)!r})), 'essai'):"
-        "\n    print('held', flush=True); time.sleep(60)"
+        "import time\nfrom pathlib import Path\n"
+        "from toolkit.provision import lock\nfrom toolkit.workspace import Workspace\n"
+        f"with lock(Workspace(Path({str(workspace.root)!r})), 'essai'):\n"
+        "    print('held', flush=True)\n    time.sleep(60)\n"
     )
     with subprocess.Popen([sys.executable, "-c", holding], stdout=subprocess.PIPE) as other:
         assert other.stdout is not None

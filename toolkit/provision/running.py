@@ -27,6 +27,8 @@ from toolkit.provision.words import one_line
 from toolkit.workspace import Workspace
 
 MAXIMUM_FORKS = 20
+# ansible-runner turns host key checking OFF unless the environment says otherwise; a changed key must stop a run.
+_FOR_RUNNER = {"ANSIBLE_HOST_KEY_CHECKING": "True", "ANSIBLE_NOCOLOR": "1"}
 Progress = Callable[[Tally], None]
 Output = Callable[[str], None]
 
@@ -176,7 +178,7 @@ def _play(
             private_data_dir=str(folder),
             playbook=str(_playbook()),
             cmdline=shlex.join(words),
-            envvars=_environment(workspace, commune) | {"ANSIBLE_NOCOLOR": "1", "PATH": _search_path()},
+            envvars=_environment(workspace, commune) | _FOR_RUNNER | {"PATH": _search_path()},
             ident="run",
             quiet=True,
             suppress_env_files=True,
