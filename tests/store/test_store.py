@@ -13,6 +13,8 @@ from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.schema import CreateTable
 
 from toolkit.errors import BadInputError
 from toolkit.finding import (
@@ -27,7 +29,7 @@ from toolkit.finding import (
     Severity,
     Verdict,
 )
-from toolkit.store import Store, StoreError, open_store
+from toolkit.store import Store, StoreError, open_store, queries, tables
 
 DAY = datetime(2026, 11, 20, 8, tzinfo=UTC)
 
@@ -241,3 +243,18 @@ def test_a_kill_in_the_middle_of_saving_leaves_what_was_there(store: Store, url:
     assert set(again.state("val").endpoints) == {"p1"}
     again.save(audit(DAY, collected("p2", DAY, root=Verdict.PASS)))
     assert set(again.state("val").endpoints) == {"p1", "p2"}
+
+
+def test_the_statements_are_portable_to_postgresql() -> None:
+    dialect = postgresql.dialect()
+    chosen = queries.collected("val", "base")
+    for statement in (
+        queries.latest_run("val"),
+        queries.attempts("val"),
+        queries.parts(chosen),
+        queries.findings_of(chosen),
+        queries.since("val", "base"),
+        queries.silent_since("val"),
+        *(CreateTable(table) for table in tables.metadata.sorted_tables),
+    ):
+        assert str(statement.compile(dialect=dialect))
