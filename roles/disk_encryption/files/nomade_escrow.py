@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: EUPL-1.2
 """Recovery keys of this endpoint's LUKS2 volumes. Standard library only; runs on the endpoint as root.
 
-`check`, `make` and `confirm` read a request (JSON) on standard input and answer in JSON on standard output. A recovery key
-exists in clear in the memory of `make` and in pipes to `age` and `cryptsetup` only: no argument, no file, no environment.
+`check`, `make` and `confirm` read a request (JSON) on standard input and answer in JSON on standard output. A recovery
+key is in clear in the memory of `make` and in pipes to `age` and `cryptsetup` only: no argument, file or environment.
 """
 
 from __future__ import annotations
@@ -28,10 +28,12 @@ UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 MODHEX = "cbdefghijklnrtuv"
 # LUKS2 has slots 0 to 31. Tools take the first free one; ours are taken from the end, so that nobody else's is there.
 LAST_SLOT = 31
+# What a record says of a key slot.
+SLOT = ("slot", "keyslot_sha256", "area_sha256")
 
 
 def run(*command: str, given: bytes = b"", passed: tuple[int, ...] = ()) -> bytes:
-    """Return what `command` prints; `given` goes to its standard input. Raises: SystemExit with what it complained of."""
+    """Return what `command` prints; `given` goes to its standard input. Raises: SystemExit with its complaint."""
     done = subprocess.run(command, input=given, capture_output=True, pass_fds=passed, check=False)
     if done.returncode != 0:
         raise SystemExit("{}: {}".format(" ".join(command[:2]), " ".join(done.stderr.decode(errors="replace").split())))
@@ -133,7 +135,7 @@ class Volume:
         self.reload()
         if not self.opens(key, number) or not self.opens(passphrase):
             raise SystemExit(f"{self.device}: the new recovery key does not open the volume; run again")
-        previous = {name: self.record[name] for name in ("slot", "keyslot_sha256", "area_sha256")} if self.record else None
+        previous = {name: self.record[name] for name in SLOT} if self.record else None
         self.record = {
             "uuid": self.uuid,
             "device": self.device,
@@ -153,14 +155,11 @@ class Volume:
         reader, writer = os.pipe()
         os.write(writer, key)
         os.close(writer)
-        cost = ["--pbkdf", "argon2id", "--pbkdf-memory", str(request["pbkdf_memory_kib"])]
-        cost += ["--iter-time", str(request["iter_time_ms"]), "--new-key-slot", str(number)]
+        options = ["--batch-mode", "--key-file", "-", "--new-key-slot", str(number), "--pbkdf", "argon2id"]
+        options += ["--pbkdf-memory", str(request["pbkdf_memory_kib"]), "--iter-time", str(request["iter_time_ms"])]
+        command = ["cryptsetup", "luksAddKey", *options, self.device, f"/dev/fd/{reader}"]
         try:
-            run(
-                *["cryptsetup", "luksAddKey", "--batch-mode", "--key-file", "-", *cost, self.device, f"/dev/fd/{reader}"],
-                given=passphrase,
-                passed=(reader,),
-            )
+            run(*command, given=passphrase, passed=(reader,))
         finally:
             os.close(reader)
 
@@ -206,7 +205,7 @@ def volumes(images: list[str]) -> tuple[dict[str, Volume], list[dict[str, Any]]]
 
 
 def unlock_passphrases(path: Path) -> list[bytes]:
-    """Return what the unlock file may mean, with and without a last line end. Raises: SystemExit if others can read it."""
+    """Return what the file may mean: with and without a last line end. Raises: SystemExit if others can read it."""
     if not path.exists():
         return []
     facts = path.stat()
@@ -260,8 +259,8 @@ def main(action: str) -> None:
         with (RECORDS / ".lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             if action == "confirm":
-                stored = request["stored"]
-                answers = [{"uuid": uuid, "confirmed": found[uuid].confirm(stored[uuid])} for uuid in stored if uuid in found]
+                stored = {uuid: digest for uuid, digest in request["stored"].items() if uuid in found}
+                answers = [{"uuid": uuid, "confirmed": found[uuid].confirm(stored[uuid])} for uuid in stored]
             else:
                 passphrases = unlock_passphrases(unlock_file)
                 answers += [answer(volume, make(volume, request, passphrases)) for volume in found.values()]
