@@ -1,7 +1,8 @@
-"""A technician names the wrong set-up network: the laptop refuses to stay cut off."""
+"""A technician names wrong set-up networks and gateway: the laptop refuses to stay cut off."""
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -29,10 +30,14 @@ def test_a_ruleset_that_cuts_the_technician_off_is_undone(site: Lab) -> None:
     before = ruleset(site), site.exec(LAPTOP, ["cat", "/etc/nftables.conf"]).stdout
     address = site.plan().machine(LAPTOP).bench
     inventory = site.workspace.commune("valsorbe").hosts
-    wrong = '{"nomade_setup_networks": ["192.0.2.0/24"], "nomade_management_addresses": ["192.0.2.1/32"]}'
-    # The way through the gateway stays in that ruleset; it is the technician at the bench who loses his.
+    wrong = {
+        "nomade_setup_networks": ["192.0.2.0/24"],
+        "nomade_management_addresses": ["192.0.2.1/32"],
+        "nomade_gateway_tunnel_address": "192.0.2.9",
+        "firewall_guard_timeout": 20,
+    }
     command = [Path(sys.executable).with_name("ansible-playbook"), "--inventory", inventory, "--limit", LAPTOP]
-    command += ["--tags", "firewall_ruleset", "--extra-vars", wrong, "--extra-vars", "firewall_guard_timeout=20"]
+    command += ["--tags", "firewall_ruleset", "--extra-vars", json.dumps(wrong)]
     done = subprocess.run(
         [*command, ROOT / "playbooks" / "laptop.yml"],
         env=os.environ | {"ANSIBLE_CONFIG": str(ROOT / "ansible.cfg")},
