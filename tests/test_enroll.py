@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import stat
 import subprocess
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -59,8 +61,15 @@ def another_key(folder: Path) -> HostKey:
 
 
 def logins(server: sshd.Server) -> int:
-    """Return how often somebody has tried to log in, as sshd's own log tells."""
-    return (server.folder / "sshd.log").read_text().count("authenticating user")
+    """Return how often somebody has tried to log in, as sshd's own log tells once every connection is over."""
+    for _attempt in range(100):
+        log = (server.folder / "sshd.log").read_text()
+        if len(re.findall("^Connection from", log, re.M)) == len(
+            re.findall("^Connection (?:closed|reset) by", log, re.M)
+        ):
+            return log.count("authenticating user")
+        time.sleep(0.1)
+    raise AssertionError(log)
 
 
 @needs_sshd

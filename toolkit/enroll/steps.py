@@ -17,7 +17,7 @@ from toolkit.fleet import Endpoint, Fleet
 from toolkit.i18n import _
 from toolkit.transport.base import LoginRefusedError, Result, Route
 from toolkit.transport.known_hosts import HostKey, pins
-from toolkit.transport.ssh import CONNECT_SECONDS, SshTransport, connect_tcp, handshake
+from toolkit.transport.ssh import CONNECT_SECONDS, HANDSHAKE_SECONDS, SshTransport, connect_tcp, handshake
 from toolkit.workspace import Workspace
 
 PARALLEL = 8
@@ -101,7 +101,7 @@ def _look(job: _Job, way: Route, endpoint: Endpoint) -> Outcome | tuple[Route, H
     try:
         pinned = pins(way.known_hosts).get(way.alias)
         if pinned is None:
-            client, shown = handshake(bench, connect_tcp(bench, CONNECT_SECONDS), CONNECT_SECONDS)
+            client, shown = handshake(bench, connect_tcp(bench, CONNECT_SECONDS), HANDSHAKE_SECONDS)
             client.close()
             return bench, shown
         try:

@@ -25,6 +25,7 @@ logging.getLogger("paramiko").addHandler(logging.NullHandler())
 logging.getLogger("paramiko").setLevel(logging.CRITICAL + 1)
 
 CONNECT_SECONDS = 10.0
+HANDSHAKE_SECONDS = 30.0  # for whoever accepted the connection, so is there: a busy or old machine may be slow
 _CHUNK = 65_536
 # Whatever a hostile server makes paramiko's own thread stumble over is raised again here, of any type.
 _LOST = (Exception,)
@@ -162,6 +163,7 @@ class SshTransport:
     def __init__(self, connect_timeout: float = CONNECT_SECONDS, password: str | None = None) -> None:
         """`password`, for first contact only, logs in instead of the route's key and answers sudo when it asks."""
         self._connect_timeout = connect_timeout
+        self._handshake_timeout = HANDSHAKE_SECONDS / CONNECT_SECONDS * connect_timeout
         self._password = password
         self._lock = threading.Lock()
         self._locks: dict[Route, threading.Lock] = {}
@@ -184,7 +186,7 @@ class SshTransport:
     def run(self, route: Route, script: str, *, timeout: float, limit: int) -> Result:
         """See `toolkit.transport.base.Transport`; root is reached with `sudo -n` unless the user is root."""
         end = time.monotonic() + timeout
-        client = self._connect(route, min(timeout, self._connect_timeout))
+        client = self._connect(route, timeout)
         # paramiko waits without limit for some answers: whatever hangs, this ends it.
         watchdog = threading.Timer(max(0.0, end - time.monotonic()), client.close)
         watchdog.daemon = True
@@ -207,22 +209,25 @@ class SshTransport:
         pinned = _pinned(route)
         if self._password is None:
             load_key(route.identity)  # our own mistake is found before anybody is connected to
-        client, shown = handshake(route, self._stream(route, timeout), timeout)
+        stream = self._stream(route, timeout)
+        patience = min(timeout, self._handshake_timeout)
+        client, shown = handshake(route, stream, patience)
         try:
             if shown != pinned:
                 raise HostKeyChangedError(changed(route.alias, pinned, shown, route.known_hosts))
-            authenticate(route, client, timeout, self._password)
+            authenticate(route, client, patience, self._password)
         except BaseException:
             client.close()
             raise
         return client
 
     def _stream(self, route: Route, timeout: float) -> socket.socket | paramiko.Channel:
+        limit = min(timeout, self._connect_timeout)
         if route.jump is None:
-            return connect_tcp(route, timeout)
+            return connect_tcp(route, limit)
         gateway = self._gateway(route.alias, route.jump, timeout)
         try:
-            return gateway.open_channel("direct-tcpip", (route.address, route.port), ("127.0.0.1", 0), timeout=timeout)
+            return gateway.open_channel("direct-tcpip", (route.address, route.port), ("127.0.0.1", 0), timeout=limit)
         except _LOST as error:
             raise UnreachableError(
                 _("{endpoint}: {gateway} does not reach {address} port {port}: {reason}").format(
