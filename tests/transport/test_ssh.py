@@ -9,11 +9,12 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import paramiko
 import pytest
 
 from tests import sshd
 from toolkit.errors import BadInputError, UnreachableError
-from toolkit.transport.base import HostKeyChangedError, NotEnrolledError
+from toolkit.transport.base import HostKeyChangedError, NotEnrolledError, Result
 from toolkit.transport.ssh import SshTransport
 
 pytestmark = pytest.mark.skipif(bool(sshd.available()), reason=str(sshd.available()))
@@ -167,3 +168,46 @@ def test_gateway_with_another_key_carries_nothing(tmp_path: Path, server: sshd.S
         (gateway.folder / "known_hosts").write_text(f"passerelle {server.host_key}\n")
         with pytest.raises(UnreachableError, match="SHA256:"):
             transport.run(server.route(jump=gateway.route("passerelle")), "true", timeout=5, limit=10)
+
+
+class Sullen(paramiko.ServerInterface):
+    """Lets anybody in, opens a channel, and then never says whether the command runs."""
+
+    def __init__(self) -> None:
+        self.release = threading.Event()
+
+    def check_auth_publickey(self, username: str, key: paramiko.PKey) -> int:
+        return paramiko.AUTH_SUCCESSFUL
+
+    def get_allowed_auths(self, username: str) -> str:
+        return "publickey"
+
+    def check_channel_request(self, kind: str, chanid: int) -> int:
+        return paramiko.OPEN_SUCCEEDED
+
+    def check_channel_exec_request(self, channel: paramiko.Channel, command: bytes) -> bool:
+        self.release.wait(20)
+        return False
+
+
+def test_server_that_never_answers_the_request_is_bounded(tmp_path: Path, server: sshd.Server) -> None:
+    listener, sullen = socket.create_server(("127.0.0.1", 0)), Sullen()
+    host_key = paramiko.Ed25519Key.from_private_key_file(str(server.folder / "host_ed25519"))
+
+    def serve() -> None:
+        with paramiko.Transport(listener.accept()[0]) as connection:
+            connection.add_server_key(host_key)
+            connection.start_server(event=threading.Event(), server=sullen)
+            sullen.release.wait(20)
+
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    started = time.monotonic()
+    with SshTransport() as transport:
+        route = dataclasses.replace(server.route(), port=listener.getsockname()[1])
+        result = transport.run(route, "true", timeout=3, limit=10)
+    assert result == Result(None, b"", b"")
+    assert time.monotonic() - started < 8
+    sullen.release.set()
+    thread.join(10)
+    listener.close()
