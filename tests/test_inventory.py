@@ -75,6 +75,13 @@ def facts(group: dict[str, Any], host: str) -> dict[str, Any]:
     return {name: value for name, value in group["hosts"][host].items() if name.startswith("nomade_")}
 
 
+def test_places_for_what_endpoints_make_are_there_and_kept_by_git(tmp_path: Path) -> None:
+    workspace, _group = generated(tmp_path)
+    folder = workspace.commune("essai")
+    assert (folder.public / ".gitkeep").is_file()
+    assert (folder.escrow / ".gitkeep").is_file()
+
+
 def test_each_kind_of_endpoint_gets_its_own_facts(tmp_path: Path) -> None:
     _workspace, group = generated(tmp_path)
     pay = {"id": "paie", "address": "198.51.100.10", "port": 443, "protocol": "tcp"}

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from toolkit.fleet import addresses as tunnel_addresses
 from toolkit.fleet.document import shown, suggestion
 from toolkit.hosts_file import on_one_line, render
 from toolkit.i18n import _
-from toolkit.workspace import Workspace
+from toolkit.workspace import CommuneFolder, Workspace
 
 # ssh reads its options twice (Ansible's shlex, then ssh); with these in the path no quoting is right for both.
 _UNQUOTABLE = re.compile(r"""["'`$\\%{}\x00-\x1f]""")
@@ -47,9 +48,18 @@ def generate_all(workspace: Workspace, communes: Sequence[str]) -> list[tuple[st
     result = []
     for fleet, addresses, hosts in prepared:
         folder = workspace.commune(fleet.commune.id)
+        _make_places(folder)
         changed = _write(folder.addresses, addresses)
         result.append((shown(folder.hosts), _write(folder.hosts, hosts) or changed))
     return result
+
+
+def _make_places(folder: CommuneFolder) -> None:
+    # Roles put there what endpoints made. Kept in git while empty: plain ansible-playbook needs them in a clone too.
+    with _writing(folder.root):
+        for place in (folder.public, folder.escrow):
+            place.mkdir(exist_ok=True)
+            (place / ".gitkeep").touch()
 
 
 def _prepare(workspace: Workspace, config: Config, fleet: Fleet) -> tuple[str, str]:
@@ -103,13 +113,19 @@ def _source(source: settings.Source) -> str:
     }[source]
 
 
-def _write(path: Path, text: str) -> bool:
+@contextlib.contextmanager
+def _writing(path: Path) -> Iterator[None]:
     try:
-        if path.is_file() and path.read_bytes() == text.encode():
-            return False
-        write_atomically(path, text)
+        yield
     except OSError as error:
         raise BadInputError(
             _("{file}: cannot be written: {reason}").format(file=shown(path), reason=error.strerror)
         ) from error
+
+
+def _write(path: Path, text: str) -> bool:
+    with _writing(path):
+        if path.is_file() and path.read_bytes() == text.encode():
+            return False
+        write_atomically(path, text)
     return True
