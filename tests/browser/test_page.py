@@ -11,7 +11,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from tests.report.sample import report
+from tests.report.sample import SMALL, report
 from tests.report.test_formats import HOSTILE, TERMINAL, hostile_report
 from toolkit.report import render
 from toolkit.report.model import Report
@@ -70,14 +70,14 @@ def test_the_page_is_quiet_and_has_one_title_and_ordered_headings(browser: Brows
 
 
 def test_axe_finds_no_violation_with_everything_open(browser: Browser, tmp_path: Path) -> None:
-    page = opened(browser, tmp_path, report())
+    page = opened(browser, tmp_path, report(SMALL))
     open_all(page)
     found = Axe().run(page, options=RULES)
     assert found.violations_count == 0, found.generate_report()
 
 
 def test_axe_finds_enough_contrast_in_the_dark(browser: Browser, tmp_path: Path) -> None:
-    page = opened(browser, tmp_path, report(), scheme="dark")
+    page = opened(browser, tmp_path, report(SMALL), scheme="dark")
     open_all(page)
     found = Axe().run(
         page, options={"resultTypes": ["violations"], "runOnly": {"type": "rule", "values": ["color-contrast"]}}

@@ -328,6 +328,14 @@ VALMONT_STATE = CommuneState(
     },
 )
 
+# Few machines with every kind of verdict, for checks whose time grows with the page.
+SMALL = _roster(
+    VALMONT.commune,
+    VALMONT.name,
+    "valmont-passerelle",
+    ("Nadia Benali", "valmont-portable-02", "valmont-bureau-03"),
+)
+
 BOURG = _roster(
     "bourg-les-aulnes",
     "Bourg-les-Aulnes",
