@@ -204,3 +204,9 @@ def test_handover_is_recorded_only_once_the_gateway_leads_there(lab: Lab, worksp
     finally:
         lab.restart(OFFICE_PC, kill=True)
     assert [entry.path for entry in reach.enrolment(workspace, COMMUNE).values()].count("gateway") == 1
+    lab.pause(GATEWAY)  # brought back to the bench: enrolment finds it there, with the same key
+    try:
+        assert [outcome.state for outcome in enrol(workspace, OFFICE_PC)] == [State.ALREADY]
+    finally:
+        lab.unpause(GATEWAY)
+    assert reach.enrolment(workspace, COMMUNE)[OFFICE_PC].path == "bench"

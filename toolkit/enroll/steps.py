@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
+from typing import Literal
 
 from toolkit import reach
 from toolkit.enroll import records
@@ -15,7 +16,7 @@ from toolkit.enroll.trust import Trust
 from toolkit.errors import BadInputError, ExitCode, NomadeError, UnreachableError
 from toolkit.fleet import Endpoint, Fleet
 from toolkit.i18n import _
-from toolkit.transport.base import LoginRefusedError, Result, Route
+from toolkit.transport.base import HostKeyChangedError, LoginRefusedError, Result, Route
 from toolkit.transport.known_hosts import HostKey, pins
 from toolkit.transport.ssh import CONNECT_SECONDS, HANDSHAKE_SECONDS, SshTransport, connect_tcp, handshake
 from toolkit.workspace import Workspace
@@ -105,15 +106,27 @@ def _look(job: _Job, way: Route, endpoint: Endpoint) -> Outcome | tuple[Route, H
             client.close()
             return bench, shown
         try:
-            _prove(way)
+            path = _prove_anywhere(way, bench)
         except LoginRefusedError:
             return bench, pinned
-        path = reach.enrolment(job.workspace, job.commune)
-        if way.alias not in path or path[way.alias].host_key != pinned.fingerprint:
-            records.record(job.workspace, job.commune, way.alias, pinned)
+        records.record(job.workspace, job.commune, way.alias, pinned, path)
         return Outcome(way.alias, State.ALREADY, pinned.fingerprint)
     except NomadeError as error:
         return _failed(way.alias, error)
+
+
+def _prove_anywhere(way: Route, bench: Route) -> Literal["bench", "gateway"]:
+    """Return where an enrolled endpoint let us in with its pinned key: where it was last, or back on the bench."""
+    try:
+        _prove(way)
+    except (LoginRefusedError, HostKeyChangedError):
+        raise
+    except UnreachableError:
+        if way.jump is None:
+            raise
+        _prove(bench)
+        return "bench"
+    return "gateway" if way.jump else "bench"
 
 
 def _verify(job: _Job, bench: Route, shown: HostKey, trust: Trust) -> Outcome | tuple[Route, HostKey]:
