@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from tests.conftest import Nomade
 from tests.e2e.story import Story, tell
 from toolkit.lab.machines import Lab
+from toolkit.workspace import Workspace
 
 
 @pytest.fixture(scope="session")
@@ -18,8 +20,11 @@ def story(lab: Lab, nomade: Nomade, artefacts: Path) -> Story:
 
 
 @pytest.fixture(scope="session")
-def site(story: Story) -> Lab:
-    """The lab after a successful `nomade apply`."""
+def site(request: pytest.FixtureRequest) -> Lab:
+    """The lab after a successful `nomade apply`; or the one that KEEP=1 left in the workspace NOMADE_SITE."""
+    if folder := os.environ.get("NOMADE_SITE"):
+        return Lab(Workspace(Path(folder)))
+    story: Story = request.getfixturevalue("story")
     apply = story.stages["apply"]
     if apply.returncode != 0:
         pytest.fail(f"nomade apply ended with {apply.returncode}: {apply.stderr[-2000:]}")
