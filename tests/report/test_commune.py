@@ -17,7 +17,6 @@ from toolkit.cli import run
 from toolkit.errors import ExitCode
 from toolkit.finding import Audit, EndpointAudit, EndpointStatus, Evidence, Finding, Section, SectionStatus, Verdict
 from toolkit.fleet import load, load_config
-from toolkit.i18n import set_language
 from toolkit.store import open_store
 from toolkit.workspace import Workspace
 
@@ -29,7 +28,7 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
     root = tmp_path / "demo"
     shutil.copytree(paths.demo_dir(), root, ignore=shutil.ignore_patterns(".nomade", "reports"))
     monkeypatch.chdir(root)
-    set_language("fr")
+    monkeypatch.setenv("LC_ALL", "C.UTF-8")
     return Workspace(root)
 
 
