@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
 import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,7 +19,7 @@ from toolkit import cli, paths, reach
 from toolkit.enroll import records
 from toolkit.errors import ExitCode, NomadeError
 from toolkit.i18n import set_language
-from toolkit.provision import Options, State, provision
+from toolkit.provision import Options, State, command_line, lock, provision
 from toolkit.transport.known_hosts import HostKey, entries, pin
 from toolkit.workspace import Workspace
 
@@ -147,9 +151,30 @@ def test_the_callers_ansible_settings_take_no_part(
     assert not (tmp_path / "leak.log").exists()
 
 
-def test_the_inventory_is_never_run_as_a_script(workspace: Workspace, tmp_path: Path) -> None:
-    from toolkit.provision import command_line
+def test_an_interrupted_run_ends_and_frees_the_commune(workspace: Workspace, playbook: Path, tmp_path: Path) -> None:
+    head = "- hosts: laptops\n  gather_facts: false\n  tasks:\n"
+    playbook.write_text(f"{head}    - name: Wait\n      ansible.builtin.command: {{cmd: sleep 60}}\n")
+    script = (
+        "from pathlib import Path\nfrom toolkit import cli, paths\n"
+        f"paths.playbooks_dir = lambda: Path({str(playbook.parent)!r})\n"
+        f"raise SystemExit(cli.run(['apply', '-w', {str(workspace.root)!r}, '-l', {LAPTOP!r}]))"
+    )
+    english = os.environ | {"LC_ALL": "en_US.UTF-8"}
+    started = subprocess.Popen([sys.executable, "-c", script], stderr=subprocess.PIPE, text=True, env=english)
+    runs = workspace.root / ".nomade" / "runs"
+    for _tenth in range(300):
+        if list(runs.glob("*/artifacts/run/stdout")):
+            break
+        time.sleep(0.1)
+    started.send_signal(signal.SIGINT)
+    _out, printed = started.communicate(timeout=60)
+    assert started.returncode == ExitCode.INTERRUPTED
+    assert printed.strip().endswith("Interrupted.")
+    with lock(workspace, COMMUNE):
+        pass
 
+
+def test_the_inventory_is_never_run_as_a_script(workspace: Workspace, tmp_path: Path) -> None:
     text = command_line(workspace, COMMUNE, Options(limit=LAPTOP))
     hosts = workspace.commune(COMMUNE).hosts
     hosts.write_text(f"#!/bin/sh\ntouch {tmp_path}/ran\necho '{{}}'\n")

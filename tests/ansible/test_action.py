@@ -96,5 +96,7 @@ def test_misuse_is_said(project: Path) -> None:
     assert "one of “template” and “content” is needed" in play(project, fails=True)
     tasks.write_text("- config_files: {files: [{dest: /tmp/x, content: a, ownr: root}]}\n")
     assert "ownr" in play(project, fails=True)
+    tasks.write_text("- config_files: {files: [{dest: /tmp/x, content: a}], guard: {name: x}}\n")
+    assert "needs a name and a reload command" in play(project, fails=True)
     tasks.write_text("- config_files: {files: [{dest: /tmp/x, content: a}], guard: {name: x, reload: a, timeout: 3}}\n")
     assert "timeout below 15 seconds" in play(project, fails=True)

@@ -7,7 +7,9 @@ import hashlib
 import os
 import shlex
 import shutil
+import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -144,13 +146,18 @@ def _environment(workspace: Workspace, commune: str) -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def _without_ansible_settings() -> Iterator[None]:
-    """Hide the caller's ANSIBLE_… variables from ansible-runner, which would pass them on."""
+def _contained() -> Iterator[None]:
+    """Hide the caller's ANSIBLE_… variables from ansible-runner, which would pass them on, and take back the signal
+    handlers that it leaves behind, so that Ctrl-C still works after it."""
     hidden = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith("ANSIBLE_")}
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     finally:
         os.environ.update(hidden)
+        if threading.current_thread() is threading.main_thread():
+            for number, handler in handlers.items():
+                signal.signal(number, handler)
 
 
 def _play(
@@ -175,7 +182,7 @@ def _play(
             progress(tally)
         return False  # keep no event on disk: results may hold what nobody should keep
 
-    with _without_ansible_settings():
+    with _contained():
         runner = ansible_runner.run(
             private_data_dir=str(folder),
             playbook=str(_playbook()),

@@ -118,6 +118,8 @@ class Switch:
 
     def __init__(self, action: ActionModule, guard: dict[str, Any], variables: dict[str, Any]) -> None:
         self.action = action
+        if not isinstance(guard, dict) or not guard.get("name") or not guard.get("reload"):
+            raise AnsibleActionFail("config_files: “guard” needs a name and a reload command")
         self.guard = {"name": guard["name"], "reload": guard["reload"], "restore": guard.get("restore")}
         self.name = str(guard["name"])
         self.timeout = int(guard.get("timeout", 60))
