@@ -192,7 +192,7 @@ def test_a_run_of_the_audit_is_a_report_without_posts() -> None:
     audit = Audit(BOURG.commune, PROFILE, NOW, NOW, CATALOGUE.digest, (*parts, away))
     found = of_run(audit, CATALOGUE, "fr", NOW, FRESHNESS)
     assert found.posts == ()
-    assert {item.name: item.state for item in found.machines}["bourg-portable-09"] is State.NEVER
+    assert {item.name: item.state for item in found.machines}["bourg-portable-09"] is State.SILENT
     assert exit_code([found]) is ExitCode.UNREACHABLE
 
 

@@ -48,8 +48,10 @@ def build(
     now: datetime,
     language: str,
     freshness_days: int | None,
+    *,
+    history: bool = True,
 ) -> Report:
-    """Return the report of one commune.
+    """Return the report of one commune; without `history`, `state` is that of one run only.
 
     Only machines of the roster are in it, each of them, known or not. Controls of the profile that its newest evidence
     says nothing of count as not checked; evidence older than `freshness_days` (None: no limit) is stale.
@@ -58,7 +60,7 @@ def build(
         BadInputError: an unknown profile.
     """
     controls = {control.id: control for control in catalogue.selected(profile)}
-    builder = _Builder(roster, catalogue, controls, now, language, freshness_days)
+    builder = _Builder(roster, catalogue, controls, now, language, freshness_days, history)
     machines = {
         name: builder.machine(name, kind, state.endpoints.get(name)) for name, kind in sorted(roster.machines.items())
     }
@@ -92,7 +94,8 @@ def of_run(audit: Audit, catalogue: Catalogue, language: str, now: datetime, fre
         )
         for part in audit.endpoints
     }
-    return build(roster, catalogue, audit.profile, CommuneState(audit.commune, known), now, language, freshness_days)
+    state = CommuneState(audit.commune, known)
+    return build(roster, catalogue, audit.profile, state, now, language, freshness_days, history=False)
 
 
 class _Builder:
@@ -106,6 +109,7 @@ class _Builder:
         now: datetime,
         language: str,
         freshness_days: int | None,
+        history: bool,
     ) -> None:
         self._roster = roster
         self._catalogue = catalogue
@@ -113,6 +117,7 @@ class _Builder:
         self._now = now
         self._language = language
         self._freshness_days = freshness_days
+        self._history = history
 
     def machine(self, name: str, kind: str, known: EndpointState | None) -> Machine:
         last = known.last if known else None
@@ -120,7 +125,7 @@ class _Builder:
         stale = evidence is not None and judgement.is_stale(evidence.collected_at, self._now, self._freshness_days)
         applying = [control for control in self._controls.values() if kind in control.applies_to]
         lines = self._lines(known, last, applying, stale) if known and last else ()
-        state = judgement.machine_state(known, lines, stale=stale)
+        state = judgement.machine_state(known, lines, stale=stale, history=self._history)
         return Machine(
             name=name,
             kind=kind,

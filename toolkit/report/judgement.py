@@ -19,11 +19,16 @@ def is_stale(collected_at: datetime, now: datetime, freshness_days: int | None) 
     return age > timedelta(days=freshness_days) or age < -timedelta(days=1)
 
 
-def machine_state(known: EndpointState | None, lines: Iterable[Line], *, stale: bool) -> State:
-    """Return the state of one machine from its newest attempt and the lines of its newest evidence."""
+def machine_state(known: EndpointState | None, lines: Iterable[Line], *, stale: bool, history: bool = True) -> State:
+    """Return the state of one machine from its newest attempt and the lines of its newest evidence.
+
+    Without `history` (one run only), a machine that did not answer may have been checked before: it is silent.
+    """
     lines = tuple(lines)
     if known is not None and known.attempt is EndpointStatus.KEY_CHANGED:
         return State.URGENT
+    if known is not None and known.last is None and not history and known.attempt is EndpointStatus.UNREACHABLE:
+        return State.SILENT
     if known is None or known.last is None:
         return State.NEVER
     if any(line.is_open and line.severity is Severity.CRITICAL for line in lines):

@@ -11,7 +11,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from toolkit.finding import Verdict
+from toolkit.finding import EndpointStatus, Verdict
 from toolkit.report import Look, dates, plain, wording
 from toolkit.report.model import Action, Line, Machine, Post, Report, State
 from toolkit.report.wording import translator
@@ -148,9 +148,16 @@ def _machines(report: Report) -> Table:
             Text(plain.one_line(machine.name)),
             _state(machine.state, report.language),
             *(Text(str(number)) for number in numbers),
-            Text(plain.one_line(machine.attempt_detail)),
+            Text(_attempt(machine, report.language)),
         )
     return table
+
+
+def _attempt(machine: Machine, language: str) -> str:
+    if machine.attempt in (None, EndpointStatus.COLLECTED):
+        return ""
+    said = wording.attempt(machine.attempt, language)
+    return ": ".join(filter(None, (said, plain.one_line(machine.attempt_detail))))
 
 
 def _actions(console: Console, report: Report) -> None:
