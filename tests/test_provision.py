@@ -77,6 +77,23 @@ def test_an_endpoint_that_ansible_never_counted_is_not_done() -> None:
     assert [one.state for one in recorder.results()] == [State.OK, State.FAILED]
 
 
+def test_endpoints_cut_off_by_the_failure_of_others_are_not_done_until_another_pass() -> None:
+    recorder = Recorder(["gateway", "laptop"], plays=2)
+    recorder.feed({"event": "playbook_on_play_start"})
+    recorder.feed(event("runner_on_failed", "gateway", res={"msg": "broken"}))
+    recorder.feed(stats(processed={"gateway": 1, "laptop": 1}, ok={"laptop": 3}, failures={"gateway": 1}))
+    assert recorder.unfinished() == ["laptop"]
+    assert [one.state for one in recorder.results()] == [State.FAILED, State.FAILED]
+    recorder.start(["laptop"])
+    recorder.feed({"event": "playbook_on_play_start"})
+    recorder.feed({"event": "playbook_on_play_start"})
+    recorder.feed(stats(processed={"laptop": 1}, ok={"laptop": 5}, changed={"laptop": 1}))
+    assert recorder.unfinished() == []
+    gateway, laptop = recorder.results()
+    assert (gateway.state, gateway.error) == (State.FAILED, "ssh · Do it : broken")
+    assert (laptop.state, laptop.ok, laptop.changed) == (State.CHANGED, 8, 1)
+
+
 def test_a_rescued_or_ignored_failure_is_no_failure() -> None:
     recorder = Recorder(["a"])
     assert recorder.feed(event("runner_on_failed", "a", ignore_errors=True, res={"msg": "x"})) is None

@@ -47,7 +47,9 @@ _PLAYBOOK = """
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sshd.Server]:
-    with sshd.running(tmp_path_factory.mktemp("run") / "s", account="nomade") as running:
+    port = sshd.free_port()
+    more = f"ListenAddress 127.0.0.2:{port}"
+    with sshd.running(tmp_path_factory.mktemp("run") / "s", more, port, account="nomade") as running:
         yield running
 
 
@@ -128,6 +130,26 @@ def test_a_failed_task_is_two_and_says_which(workspace: Workspace, playbook: Pat
     run = provision(workspace, COMMUNE, Options(limit=LAPTOP, check=True))
     assert run.code is ExitCode.NOT_COMPLIANT
     assert run.endpoints[0].error == "Break : on purpose"
+
+
+def test_a_kind_of_endpoint_that_fails_as_a_whole_does_not_leave_the_others_half_done(
+    workspace: Workspace, server: sshd.Server, playbook: Path
+) -> None:
+    fleet = workspace.commune(COMMUNE).fleet
+    text = fleet.read_text()
+    gateway = text[text.index("{address:") : text.index("}", text.index("{address:")) + 1]
+    fleet.write_text(text.replace(gateway, f"{{address: 127.0.0.2, port: {server.port}}}"))
+    key = dict(entries(server.folder / "known_hosts"))["poste"]
+    pin(workspace.commune(COMMUNE).known_hosts, "essai-passerelle", key)
+    records.record(workspace, COMMUNE, "essai-passerelle", key, "bench")
+    broken = "- hosts: gateways\n  gather_facts: false\n  tasks: [{ansible.builtin.fail: {msg: broken}}]\n"
+    playbook.write_text(broken + playbook.read_text())
+    run = provision(workspace, COMMUNE, Options(limit=f"essai-passerelle,{LAPTOP}", check=True))
+    states = {endpoint.name: endpoint.state for endpoint in run.endpoints}
+    assert states == {"essai-passerelle": State.FAILED, LAPTOP: State.CHANGED}
+    assert run.code is ExitCode.NOT_COMPLIANT
+    assert run.log is not None
+    assert run.log.read_text().count("PLAY RECAP") == 2
 
 
 def test_ansible_that_cannot_start_is_one_line_with_the_reason(workspace: Workspace, playbook: Path) -> None:

@@ -23,6 +23,7 @@ class Tally:
     failed: int = 0
     unreachable: bool = False
     counted: bool = False
+    earlier: tuple[int, int] = (0, 0)
     error: str = ""
     changes: list[Change] = field(default_factory=list)
 
@@ -49,16 +50,41 @@ class Tally:
 
 
 class Recorder:
-    """Feed it every event of a run; it keeps one `Tally` per endpoint."""
+    """Feed it every event of a run; it keeps one `Tally` per endpoint. `plays` is how many a whole run starts."""
 
-    def __init__(self, endpoints: list[str]) -> None:
+    def __init__(self, endpoints: list[str], plays: int = 0) -> None:
+        self._plays = plays
         self.tallies = {name: Tally(name) for name in endpoints}
+        self.start(endpoints)
+
+    def start(self, endpoints: list[str]) -> None:
+        """Begin a pass over some of the endpoints; their counts go on from what they are."""
         self.complete = False
+        self._started = 0
+        self._passing = set(endpoints)
+        for name in endpoints:
+            tally = self.tallies[name]
+            tally.counted, tally.earlier = False, (tally.ok, tally.changed)
+
+    def unfinished(self) -> list[str]:
+        """Return the endpoints that this pass left half done without any fault of theirs.
+
+        Ansible ends a whole playbook once every endpoint of one play has failed: a broken gateway, the only one of its
+        play, would leave laptops without their last plays and yet counted as well.
+        """
+        if self._started >= self._plays:
+            return []
+        left = [name for name in self._passing if not self.tallies[name].failed and not self.tallies[name].unreachable]
+        for name in left:
+            self.tallies[name].counted = False
+        return sorted(left)
 
     def feed(self, event: Mapping[str, Any]) -> Tally | None:
         """Take one event in; return the tally of the endpoint whose line has changed, if any."""
         kind = event.get("event", "")
         data = event.get("event_data") or {}
+        if kind == "playbook_on_play_start":
+            self._started += 1
         if kind == "playbook_on_stats":
             self._count(data)
             return None
@@ -91,10 +117,12 @@ class Recorder:
     def _count(self, data: Mapping[str, Any]) -> None:
         """Ansible's own closing counts are the truth: rescued failures are not failures."""
         self.complete = True
-        for name, tally in self.tallies.items():
+        for name in self._passing:
+            tally = self.tallies[name]
+            ok, changed = tally.earlier
             tally.counted = name in (data.get("processed") or {})
-            tally.ok = int((data.get("ok") or {}).get(name, 0))
-            tally.changed = int((data.get("changed") or {}).get(name, 0))
+            tally.ok = ok + int((data.get("ok") or {}).get(name, 0))
+            tally.changed = changed + int((data.get("changed") or {}).get(name, 0))
             tally.failed = int((data.get("failures") or {}).get(name, 0))
             tally.unreachable = bool((data.get("dark") or {}).get(name, 0))
 

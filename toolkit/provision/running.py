@@ -16,6 +16,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from toolkit import fleet, inventory, paths, reach
 from toolkit.enroll import handover
 from toolkit.errors import NomadeError
@@ -29,6 +31,7 @@ from toolkit.provision.words import one_line
 from toolkit.workspace import Workspace
 
 MAXIMUM_FORKS = 20
+MAXIMUM_PASSES = 4  # kinds of endpoints that can fail as a whole, and the pass that finishes the others
 # ansible-runner turns host key checking OFF unless the environment says otherwise; a changed key must stop a run.
 _FOR_RUNNER = {"ANSIBLE_HOST_KEY_CHECKING": "True", "ANSIBLE_NOCOLOR": "1"}
 Progress = Callable[[Tally], None]
@@ -67,8 +70,14 @@ def provision(
         if not enrolled:
             return Run(commune, options.check, started_at, datetime.now(UTC), missing)
         names = [endpoint.name for endpoint in enrolled]
-        recorder = Recorder(names)
-        log = _play(workspace, commune, arguments(workspace, commune, options, names), recorder, progress, output)
+        recorder = Recorder(names, _plays(_playbook()))
+        log = _run_folder(workspace, commune) / "ansible.log"
+        for _pass in range(MAXIMUM_PASSES):
+            _play(workspace, commune, arguments(workspace, commune, options, names), recorder, log, progress, output)
+            names = recorder.unfinished()
+            if not names:
+                break
+            recorder.start(names)
         results = recorder.results()
         if not options.check and not options.tags:
             results = _hand_over(workspace, commune, results)
@@ -120,6 +129,13 @@ def _playbook() -> Path:
     return paths.playbooks_dir() / "site.yml"
 
 
+def _plays(playbook: Path) -> int:
+    """Return how many plays a playbook has, with those of the playbooks that it imports."""
+    entries = yaml.safe_load(playbook.read_text(encoding="utf-8"))
+    imported = (entry.get("import_playbook") for entry in entries)
+    return sum(_plays(playbook.parent / name) if name else 1 for name in imported)
+
+
 def _programs() -> Path:
     """Return the folder of the programs of the Python environment that nomade itself runs in."""
     return Path(sys.executable).parent
@@ -161,9 +177,15 @@ def _contained() -> Iterator[None]:
 
 
 def _play(
-    workspace: Workspace, commune: str, words: list[str], recorder: Recorder, progress: Progress, output: Output
-) -> Path:
-    """Run Ansible; return the path of its log.
+    workspace: Workspace,
+    commune: str,
+    words: list[str],
+    recorder: Recorder,
+    log: Path,
+    progress: Progress,
+    output: Output,
+) -> None:
+    """Run Ansible once and add what it printed to the log.
 
     Raises:
         KeyboardInterrupt: the user stopped it.
@@ -171,8 +193,7 @@ def _play(
     """
     import ansible_runner
 
-    folder = _run_folder(workspace, commune)
-    log = folder / "ansible.log"
+    folder = log.parent
 
     def handle(event: Mapping[str, Any]) -> bool:
         if event.get("stdout"):
@@ -195,7 +216,8 @@ def _play(
         )
     printed = folder / "artifacts" / "run" / "stdout"
     if printed.exists():
-        printed.replace(log)
+        with log.open("ab") as stream:
+            stream.write(printed.read_bytes())
     shutil.rmtree(folder / "artifacts", ignore_errors=True)  # the command's environment is in there
     if runner.status == "canceled":
         raise KeyboardInterrupt
@@ -205,7 +227,6 @@ def _play(
                 commune=commune, reason=_first_error(log), log=log
             )
         )
-    return log
 
 
 def _first_error(log: Path) -> str:

@@ -52,6 +52,9 @@ umask 077
 exec 9>/var/lib/nomade/guard.lock
 flock 9
 [ -e {folder}/token ] || exit 0
+if [ "${{1:-}}" != boot ]; then
+  systemctl --quiet stop {reload_unit}.service 2>/dev/null 9>&-  # one that hangs must not act later
+fi
 failed=0
 {steps}
 sync
@@ -112,6 +115,7 @@ class Guard:
             raise GuardError(f"guard name “{self.name}”: only a-z, 0-9 and -")
         self.folder = os.path.join(HOME, self.name)
         self.unit = f"nomade-guard-{self.name}"
+        self.reload_unit = f"nomade-reload-{self.name}"
 
     def arm(self, files: list[str]) -> str:
         """Return the token that disarms this switch.
@@ -143,6 +147,7 @@ class Guard:
         names = {
             "folder": shlex.quote(self.folder),
             "unit": shlex.quote(self.unit),
+            "reload_unit": shlex.quote(self.reload_unit),
             "restored": shlex.quote(os.path.join(os.path.dirname(HOME), "guard-restored-" + self.name)),
             "gone": shlex.quote(os.path.join(HOME, f".{self.name}.gone")),
             "steps": "\n".join(step for step in steps if step),
@@ -186,9 +191,8 @@ class Guard:
 
     def reload(self) -> None:
         """Start the reload in a unit of its own, so that it ends even when it cuts this connection."""
-        unit = f"nomade-reload-{self.name}"
-        self._systemctl("reset-failed", unit + ".service")
-        code, _out, err = self._systemd_run(unit, ["--no-block"], os.path.join(self.folder, "reload"))
+        self._systemctl("reset-failed", self.reload_unit + ".service")
+        code, _out, err = self._systemd_run(self.reload_unit, ["--no-block"], os.path.join(self.folder, "reload"))
         if code != 0:
             raise GuardError(f"the reload did not start: {' '.join(err.split())}")
 
