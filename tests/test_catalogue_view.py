@@ -61,7 +61,7 @@ def test_coverage_counts_what_has_no_control(capsys: pytest.CaptureFixture[str])
     text = printed(capsys, "controls", "coverage")
     assert f"niveau minimal : {done} sur {len(rows)} ont un contrôle" in text
     assert "aucun contrôle" in text
-    assert "disk-encrypted" in text.split("machine virtuelle seulement")[1]
+    assert "disk-encrypted" in text.split("ne peuvent montrer")[1]
 
 
 def test_nothing_is_claimed_for_a_recommendation_without_a_control() -> None:

@@ -172,11 +172,13 @@ def _level_word(level: str) -> str:
 
 def _proof_lines(catalogue: Catalogue) -> Iterator[str]:
     automatic = [control for control in catalogue.controls.values() if control.audit]
-    for place, words in (("container", _("in containers")), ("vm", _("in virtual machines only"))):
-        names = [control.id for control in automatic if control.proven_in[0] == place]
-        yield _("{count} automatic controls proven {where}").format(count=len(names), where=words)
-        if place == "vm":
-            yield from (f"    {name}" for name in names)
+    shown = [control for control in automatic if "container" in control.proven_in]
+    hidden = [control.id for control in automatic if control not in shown]
+    yield _(
+        "{count} automatic controls proven in containers: failing on a bare machine, passing on a provisioned one"
+    ).format(count=len(shown))
+    yield _("{count} that containers cannot show (a virtual machine is needed):").format(count=len(hidden))
+    yield from (f"    {name}" for name in hidden)
     default = [control for control in automatic if control.holds_by_default]
     yield _("{count} hold on a new machine, and find what was changed later").format(count=len(default))
 
