@@ -71,6 +71,16 @@ def interface(lab: Lab, host: str, address: str) -> str:
 
 
 @contextmanager
+def unplugged(lab: Lab, host: str, network: str) -> Iterator[None]:
+    """Pull one cable of `host`, and plug it in again whatever happens."""
+    lab.disconnect(host, network)
+    try:
+        yield
+    finally:
+        lab.connect(host, network)
+
+
+@contextmanager
 def captured(lab: Lab, host: str, name: str, wanted: str, file: Path) -> Iterator[list[str]]:
     """Capture what leaves interface `name` of `host` and matches `wanted`, outside of the stand-in.
 

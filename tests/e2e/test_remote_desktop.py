@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.e2e.network import unplugged
 from tests.e2e.screen import Picture, read_xwd
 from toolkit import fleet
 from toolkit.lab.machines import Lab
@@ -63,17 +64,17 @@ def desk(site: Lab, request: pytest.FixtureRequest) -> Iterator[Desk]:
     post = commune.posts[0]
     assert post.office_pc is not None
     desk = Desk(site, post.laptop, post.office_pc, post.teleworker)
-    site.disconnect(desk.laptop, "bench")
-    # Handover: the teleworker chose a password.
-    desk.run(desk.office_pc, "chpasswd", f"{desk.login}:{PASSWORD}\n")
+    # Handover: the teleworker chose a password, once (the account is locked until then).
+    locked = f"passwd --status {desk.login} | grep -q '^{desk.login} L'"
+    desk.run(desk.office_pc, f"if {locked}; then chpasswd; fi", f"{desk.login}:{PASSWORD}\n")
     home = f"~{desk.login}"
     desk.run(desk.office_pc, f"cat > {home}/.xsessionrc; chown {desk.login}: {home}/.xsessionrc", SESSION)
     screen = "Xvfb :77 -screen 0 1024x768x24 -nolisten tcp -ac"
     desk.run(desk.laptop, f"systemd-run --quiet --collect --unit=lab-screen --uid={desk.login} {screen}")
-    yield desk
+    with unplugged(site, desk.laptop, "bench"):
+        yield desk
     desk.run(desk.laptop, "systemctl stop lab-client lab-screen 2> /dev/null || true; rm -f /run/typed")
-    desk.run(desk.office_pc, f"loginctl terminate-user {desk.login} 2> /dev/null || true; rm {home}/.xsessionrc")
-    site.connect(desk.laptop, "bench")
+    desk.run(desk.office_pc, f"loginctl terminate-user {desk.login} 2> /dev/null || true; rm -f {home}/.xsessionrc")
 
 
 def test_the_teleworker_sees_the_office_desktop(desk: Desk, artefacts: Path) -> None:

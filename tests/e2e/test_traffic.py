@@ -50,9 +50,8 @@ def other(site: Lab, commune: Commune) -> Commune:
 @pytest.fixture
 def away(site: Lab, commune: Commune) -> Iterator[Commune]:
     """The laptop far from the bench, with nothing but somebody's internet access."""
-    site.disconnect(commune.laptop, "bench")
-    yield commune
-    site.connect(commune.laptop, "bench")
+    with network.unplugged(site, commune.laptop, "bench"):
+        yield commune
 
 
 def handshake_age(lab: Lab, host: str) -> float:

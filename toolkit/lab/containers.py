@@ -24,6 +24,12 @@ printf %s "$1" | cryptsetup luksFormat --type luks2 --batch-mode --pbkdf pbkdf2 
   /srv/lab/disk.img.new -
 mv /srv/lab/disk.img.new /srv/lab/disk.img
 """
+# $1: address, $2: up or down, $3: default route's next hop or nothing
+LINK = r"""
+name=$(ip -o -4 address show | awk -v wanted="$1/" 'index($4, wanted) == 1 { print $2 }')
+ip link set dev "$name" "$2"
+[ -z "$3" ] || ip route replace default via "$3"
+"""
 
 
 def options(machine: topology.Machine, depot: str) -> list[str]:

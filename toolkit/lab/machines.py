@@ -117,14 +117,21 @@ class Lab:
         return engine.pid_of(self.container(host))
 
     def disconnect(self, host: str, network: str) -> None:
-        """Pull one cable: the stand-in leaves `network` (a key of the topology)."""
-        engine.run("network", "disconnect", networks.name_of(self.name, network), self.container(host))
+        """Pull one cable: the stand-in's interface on `network` (a topology key) goes down, its routes go."""
+        self._link(host, network, "down")
 
     def connect(self, host: str, network: str) -> None:
-        """Plug the cable in again, with the same address."""
-        machine = self.plan().machine(host)
+        """Plug the cable in again; plugging in what is plugged in changes nothing."""
+        self._link(host, network, "up")
+
+    def _link(self, host: str, network: str, state: str) -> None:
+        # Not docker's own disconnect: it cannot connect a running container again that has a default route of its own.
+        plan = self.plan()
+        machine = plan.machine(host)
         address = next(item.address for item in machine.attachments if item.network == network)
-        networks.attach(self.name, network, self.container(host), address)
+        routed = state == "up" and topology.is_in(machine.router, plan.networks[network])
+        words = [containers.LINK, "sh", address, state, machine.router if routed else ""]
+        engine.run("exec", self.container(host), "sh", "-euc", *words)
 
     def pause(self, host: str) -> None:
         """Freeze a stand-in: it keeps its state and answers nothing."""
@@ -155,10 +162,11 @@ class Lab:
         for attachment in machine.attachments:
             networks.attach(self.name, attachment.network, container, attachment.address)
         match _state(container):
-            case "paused":
-                engine.run("unpause", container)
-            case "running":
-                pass
+            case "paused" | "running" as state:
+                if state == "paused":
+                    engine.run("unpause", container)
+                for attachment in machine.attachments:
+                    self.connect(machine.name, attachment.network)
             case _stopped:
                 engine.run("start", container)
 

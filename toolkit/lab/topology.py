@@ -177,7 +177,7 @@ def _check(topology: Topology) -> None:
     for machine in topology.machines:
         for attachment in machine.attachments:
             network = topology.networks[attachment.network]
-            if not _is_in(attachment.address, network) or attachment.address == first_address(network):
+            if not is_in(attachment.address, network) or attachment.address == first_address(network):
                 raise BadInputError(
                     _("lab: {endpoint}: {address} cannot be used on the network {name} ({network})").format(
                         endpoint=machine.name, address=attachment.address, name=attachment.network, network=network
@@ -192,7 +192,8 @@ def _check(topology: Topology) -> None:
                 )
 
 
-def _is_in(address: str, network: str) -> bool:
+def is_in(address: str, network: str) -> bool:
+    """Return whether `address` is an IPv4 address of the CIDR `network`."""
     try:
         return ipaddress.IPv4Address(address) in ipaddress.IPv4Network(network)
     except ValueError:
