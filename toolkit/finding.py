@@ -91,7 +91,8 @@ class Finding:
     """One control judged on one endpoint.
 
     `reason` is a stable code for the renderer to put in words: `compared`, `missing`, `failed`, `timeout`,
-    `truncated`, `unparsable`, `unreachable`, `declared`, `kind` (not applicable to this kind of endpoint).
+    `truncated`, `unparsable`, `unreachable`, `declared`, `setting` (a setting it compares with is missing), `kind` and
+    `no_post` (not applicable: to this kind of endpoint, to one without a post).
     """
 
     endpoint: str
