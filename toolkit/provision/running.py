@@ -158,6 +158,7 @@ def _environment(workspace: Workspace, commune: str) -> dict[str, str]:
     return {
         "ANSIBLE_CONFIG": str(paths.plugins_dir().parent / "ansible.cfg"),
         "ANSIBLE_SSH_CONTROL_PATH_DIR": f"~/.ansible/cp/nomade-{own}",
+        "LC_ALL": "C.UTF-8",  # Ansible refuses to start in a locale that this machine lacks
     }
 
 
