@@ -24,8 +24,8 @@ def playbooks_dir() -> Path:
 
 
 def demo_dir() -> Path:
-    """Return the demonstration workspace (two fictional communes), read-only: copy it before use."""
-    return _data("inventories") / "demo"
+    """Return the demonstration workspace (two fictional communes) of the checkout; a wheel has none. Copy it before use."""
+    return _PACKAGE.parent / "inventories" / "demo"
 
 
 def plugins_dir() -> Path:
