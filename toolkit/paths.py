@@ -24,7 +24,7 @@ def playbooks_dir() -> Path:
 
 
 def demo_dir() -> Path:
-    """Return the demonstration workspace (two fictional communes) of the checkout; a wheel has none. Copy it before use."""
+    """Return the demonstration workspace (two fictional communes) of the checkout; a wheel has none."""
     return _PACKAGE.parent / "inventories" / "demo"
 
 
