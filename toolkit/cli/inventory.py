@@ -17,6 +17,7 @@ def command() -> None:
 @command.command(help=_("Check nomade.yml and the fleet files; every problem is printed with its place."))
 @options.workspace
 @options.communes
+@options.all_communes_anyhow
 def validate(workspace: Workspace, communes: tuple[str, ...]) -> None:
     from toolkit.inventory import validate_all
 
@@ -31,6 +32,7 @@ def validate(workspace: Workspace, communes: tuple[str, ...]) -> None:
 @command.command(help=_("Allocate tunnel addresses and write hosts.yml, for each commune."))
 @options.workspace
 @options.communes
+@options.all_communes_anyhow
 def generate(workspace: Workspace, communes: tuple[str, ...]) -> None:
     from toolkit.inventory import generate_all
 
@@ -41,6 +43,7 @@ def generate(workspace: Workspace, communes: tuple[str, ...]) -> None:
 @command.command(help=_("Show the settings of one endpoint and where each comes from."))
 @options.workspace
 @options.communes
+@options.all_communes_anyhow
 @click.argument("host")
 @click.option("-a", "--all", "everything", is_flag=True, help=_("Also settings that are the role's default."))
 def show(workspace: Workspace, communes: tuple[str, ...], host: str, everything: bool) -> None:
@@ -53,6 +56,7 @@ def show(workspace: Workspace, communes: tuple[str, ...], host: str, everything:
 @command.command(help=_("Draw each commune: gateway, posts, machines without a post."))
 @options.workspace
 @options.communes
+@options.all_communes_anyhow
 def graph(workspace: Workspace, communes: tuple[str, ...]) -> None:
     from toolkit.fleet import load, tree
 

@@ -32,6 +32,10 @@ workspace = click.option(
 )
 communes = click.option("-c", "--commune", "communes", multiple=True, help=_("Commune to work on (repeatable)."))
 all_communes = click.option("--all-communes", is_flag=True, help=_("Work on every commune of the workspace."))
+# For verbs that touch no endpoint: every commune is what they take anyhow, and saying so is not an error.
+all_communes_anyhow = click.option(
+    "--all-communes", is_flag=True, expose_value=False, help=_("Work on every commune of the workspace.")
+)
 limit = click.option("-l", "--limit", help=_("Only these endpoints: names separated by commas, * allowed."))
 
 

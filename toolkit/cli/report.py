@@ -46,6 +46,7 @@ def command() -> None:
 @command.command("commune", help=_("The report of one commune (or of each): who is compliant, since when, what to do."))
 @options.workspace
 @options.communes
+@options.all_communes_anyhow
 @_format
 @_output
 @_no_color
@@ -65,6 +66,7 @@ def commune(
 @click.argument("host")
 @options.workspace
 @options.communes
+@options.all_communes_anyhow
 @_format
 @_output
 @_no_color

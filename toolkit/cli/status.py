@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 @click.command("status", help=_("Show in one screen who is compliant, since when and what to do; touches no machine."))
 @options.workspace
 @options.communes
+@options.all_communes_anyhow
 @click.option(
     "--no-color", "no_colour", is_flag=True, help=_("No colours (also with NO_COLOR, or when not on a terminal).")
 )

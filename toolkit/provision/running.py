@@ -104,8 +104,6 @@ def command_line(workspace: Workspace, commune: str, options: Options) -> str:
 def _prepare(workspace: Workspace, commune: str, options: Options) -> tuple[list[Endpoint], list[Endpoint]]:
     """Write the inventory; return the endpoints asked for: those enrolled, those not."""
     inventory.generate(workspace, commune)
-    for folder in (workspace.commune(commune).public, workspace.commune(commune).escrow):
-        folder.mkdir(exist_ok=True)  # where roles put public keys and encrypted recovery keys
     chosen = fleet.load(workspace, commune).select(options.limit)
     known = reach.enrolment(workspace, commune)
     return (
