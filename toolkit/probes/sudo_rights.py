@@ -32,6 +32,8 @@ def parse(text: str) -> dict[str, object]:
     for line in lines:
         if line != ABSENT:
             kind, login = line.split()
+            if kind not in found:
+                raise ValueError(f"neither sudo nor group: {line!r}")
             found[kind].add(login)
     return {
         "installed": ABSENT not in lines,
