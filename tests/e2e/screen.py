@@ -41,7 +41,9 @@ def _chunk(kind: bytes, data: bytes) -> bytes:
 
 
 def read_xwd(data: bytes) -> Picture:
-    """Return the picture of an XWD file with 32 bits a pixel, the least significant byte first (Xvfb at depth 24).
+    """Return the picture of an XWD file of a screen of depth 24, the least significant byte first (Xvfb).
+
+    A pixel takes 32 bits as the server keeps it, 24 when xwd pieced the picture together from windows of several visuals.
 
     Raises:
         ValueError: another version or layout of pixels.
@@ -49,11 +51,12 @@ def read_xwd(data: bytes) -> Picture:
     header = struct.unpack(f">{_FIELDS}I", data[: _FIELDS * 4])
     size, version, layout, width, height = header[0], header[1], header[2], header[4], header[5]
     least_first, bits, line, colours = header[7] == 0, header[11], header[12], header[19]
-    if (version, layout, bits, least_first) != (7, 2, 32, True):
+    if (version, layout, least_first) != (7, 2, True) or bits not in (24, 32):
         raise ValueError(f"XWD version {version}, layout {layout}, {bits} bits")
     start = size + colours * 12
-    rows = (data[start + y * line : start + y * line + width * 4] for y in range(height))
+    step = bits // 8
+    rows = (data[start + y * line : start + y * line + width * step] for y in range(height))
     pixels = b"".join(rows)
     rgb = bytearray(width * height * 3)
-    rgb[0::3], rgb[1::3], rgb[2::3] = pixels[2::4], pixels[1::4], pixels[0::4]
+    rgb[0::3], rgb[1::3], rgb[2::3] = pixels[2::step], pixels[1::step], pixels[0::step]
     return Picture(width, height, bytes(rgb))

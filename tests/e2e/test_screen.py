@@ -18,6 +18,13 @@ def test_an_x_picture_is_read_in_the_right_order() -> None:
     assert read_xwd(XWD) == Picture(2, 1, b"\xff\x00\x00\x00\x00\xff")
 
 
+def test_a_picture_of_several_visuals_has_three_bytes_a_pixel() -> None:
+    narrow = [*HEADER]
+    narrow[11], narrow[12] = 24, 8
+    data = struct.pack(">25I", *narrow) + XWD[100:116] + bytes([0, 0, 255, 255, 0, 0]) + bytes(2)
+    assert read_xwd(data) == Picture(2, 1, b"\xff\x00\x00\x00\x00\xff")
+
+
 def test_another_layout_is_refused() -> None:
     other = [*HEADER]
     other[11] = 16
