@@ -43,7 +43,7 @@ def _chunk(kind: bytes, data: bytes) -> bytes:
 def read_xwd(data: bytes) -> Picture:
     """Return the picture of an XWD file of a screen of depth 24, the least significant byte first (Xvfb).
 
-    A pixel takes 32 bits as the server keeps it, 24 when xwd pieced the picture together from windows of several visuals.
+    A pixel takes 32 bits as the server keeps it, 24 when xwd pieced it together from windows of several visuals.
 
     Raises:
         ValueError: another version or layout of pixels.
