@@ -223,8 +223,9 @@ def _judge(control: Control, endpoint: str, kind: str, bad: dict[str, Verdict]) 
     finding = Finding(endpoint, control.id, control.severity, Verdict.PASS, "compared", probe=probe)
     if kind not in control.applies_to:
         return replace(finding, verdict=Verdict.NOT_APPLICABLE, reason="kind")
-    if control.manual:
-        return replace(finding, verdict=Verdict.MANUAL, reason="declared")
+    if control.manual:  # asked only of machines that are not in order anyhow: one undeclared is not compliant
+        asked = replace(finding, verdict=Verdict.MANUAL, reason="declared")
+        return asked if bad else replace(finding, verdict=Verdict.NOT_APPLICABLE, reason="no_post")
     verdict = bad.get(control.id, Verdict.PASS)
     if verdict is Verdict.ERROR:
         return replace(finding, verdict=verdict, reason="timeout", detail="dpkg: lock held by process 812")

@@ -78,7 +78,7 @@ def test_the_page_of_each_commune_has_its_own_private_file(
 def test_formats_and_targets(workspace: Workspace, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     keep(workspace, ONE)
     assert run(["report", "commune", "-c", ONE, "-f", "json"]) == ExitCode.OK
-    assert json.loads(capsys.readouterr().out)["reports"][0]["state"] == "compliant"
+    assert json.loads(capsys.readouterr().out)["reports"][0]["state"] == "uncertain"  # declarations are missing
     assert run(["report", "commune", "-c", ONE, "-f", "csv", "-o", str(tmp_path / "a.csv")]) == ExitCode.OK
     rows = list(csv.reader(io.StringIO((tmp_path / "a.csv").read_text("utf-8-sig")), delimiter=";"))
     assert len(rows) > 100

@@ -151,7 +151,7 @@ def test_the_page_says_state_denominators_remedies_and_evidence() -> None:
         "1 sans nouvelles depuis le 12 novembre 2026",
         "Le mardi 24 novembre 2026, 14 h 05",
         "Confier le portable au technicien",
-        "contrôles évalués, sur ceux à faire88 / 113",
+        "contrôles évalués, sur ceux à faire88 / 111",
         "déclaré par le poste",
         "permitrootlogin yes",
         "Le tunnel utilise WireGuard",

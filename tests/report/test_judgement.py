@@ -204,3 +204,11 @@ def test_a_profile_without_applicable_control_is_not_compliance() -> None:
     found = build(BOURG, catalogue, PROFILE, BOURG_STATE, NOW, "fr", FRESHNESS)
     assert State.COMPLIANT not in {item.state for item in found.machines}
     assert exit_code([found]) is ExitCode.NOTHING_EVALUATED
+
+
+def test_what_nobody_declared_is_not_compliant_and_no_failure() -> None:
+    asked = machine("p1", "office_pc", office_locked_room=Verdict.MANUAL)
+    found = report(Roster("val", "Val", {"p1": "office_pc"}), CommuneState("val", {"p1": asked}))
+    assert Verdict.MANUAL in {line.verdict for line in found.machines[0].lines}
+    assert found.machines[0].state is State.UNCERTAIN
+    assert exit_code([found]) is ExitCode.OK

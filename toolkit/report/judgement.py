@@ -10,6 +10,13 @@ from toolkit.finding import EndpointStatus, Severity, Verdict
 from toolkit.report.model import Coverage, Line, Machine, Post, Report, State
 from toolkit.store.state import EndpointState
 
+# What nobody has answered: a control that could not be judged, and one that a person has still to declare.
+_OPEN_QUESTIONS = (Verdict.ERROR, Verdict.MANUAL)
+
+
+def _any_judged(lines: Iterable[Line]) -> bool:
+    return any(line.verdict in (Verdict.PASS, Verdict.FAIL) for line in lines)
+
 
 def is_stale(collected_at: datetime, now: datetime, freshness_days: int | None) -> bool:
     """Return whether evidence is too old to vouch for today. Evidence from the future is no better."""
@@ -39,8 +46,7 @@ def machine_state(known: EndpointState | None, lines: Iterable[Line], *, stale: 
         return State.SILENT
     if stale:
         return State.STALE
-    judged = any(line.verdict in (Verdict.PASS, Verdict.FAIL) for line in lines)
-    if not judged or any(line.verdict is Verdict.ERROR for line in lines):
+    if not _any_judged(lines) or any(line.verdict in _OPEN_QUESTIONS for line in lines):
         return State.UNCERTAIN
     return State.COMPLIANT
 
@@ -68,7 +74,7 @@ def _deciding(state: State, lines: Iterable[Line]) -> list[Line]:
     if state is State.FAILING:
         return [line for line in lines if line.is_open]
     if state is State.UNCERTAIN:
-        return [line for line in lines if line.verdict is Verdict.ERROR]
+        return [line for line in lines if line.verdict in _OPEN_QUESTIONS]
     return [line for line in lines if line.verdict is Verdict.PASS]
 
 
@@ -111,7 +117,9 @@ def post_since(state: State, post: Iterable[Machine | None]) -> datetime | None:
 
 
 def exit_code(reports: Iterable[Report]) -> ExitCode:
-    """Return the exit code of the states shown: 0 only when every machine is compliant on fresh evidence.
+    """Return the exit code of the states shown: 0 only when all that was judged is met, on fresh evidence, everywhere.
+
+    What a person has still to declare is not evaluated: no machine is compliant without it, no code changes for it.
 
     The rule is that of `toolkit.audit.exit_code`, with old evidence and machines never asked on top. Nothing evaluated
     at all is code 3 even when the reason is that nothing answered.
@@ -130,7 +138,9 @@ def _machine_code(machine: Machine) -> ExitCode:
         return ExitCode.NOT_COMPLIANT
     if machine.state is State.COMPLIANT:
         return ExitCode.OK
-    return ExitCode.NOTHING_EVALUATED if machine.state is State.UNCERTAIN else ExitCode.UNREACHABLE
+    if machine.state is State.UNCERTAIN:  # errors are handled above: nothing was judged, or declarations are missing
+        return ExitCode.OK if _any_judged(machine.lines) else ExitCode.NOTHING_EVALUATED
+    return ExitCode.UNREACHABLE
 
 
 def state_counts(items: Iterable[Post | Machine]) -> dict[State, int]:

@@ -227,8 +227,10 @@ def meaning(value: State, report: Report) -> str:
     """Return what a state means, for somebody who never saw the page before."""
     _ = translator(report.language)
     return {
-        State.COMPLIANT: _("Every automatic control was checked recently and is met."),
-        State.UNCERTAIN: _("What was checked is met, but some controls could not be checked."),
+        State.COMPLIANT: _("Everything was checked or declared recently and is met."),
+        State.UNCERTAIN: _(
+            "What was checked is met, but some controls could not be checked or are still to be declared."
+        ),
         State.STALE: _("The last check is older than {days} days: it says nothing of today any more.").format(
             days=report.freshness_days
         ),
