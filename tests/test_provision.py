@@ -259,6 +259,13 @@ def test_endpoints_that_were_never_enrolled_are_listed_not_tried(workspace: Work
     assert run.log is None
 
 
+def test_f029_without_the_management_key_no_machine_is_tried(workspace: Workspace) -> None:
+    enrol(workspace, LAPTOP)
+    with pytest.raises(BadInputError, match="management key"):
+        provision(workspace, COMMUNE, Options(limit=LAPTOP))
+    assert not list((workspace.root / ".nomade").glob("runs/*"))
+
+
 def test_a_limit_that_matches_nothing_is_not_success(workspace: Workspace) -> None:
     with pytest.raises(NothingEvaluatedError):
         provision(workspace, COMMUNE, Options(limit="nobody"))

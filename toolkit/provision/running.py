@@ -20,7 +20,7 @@ import yaml
 
 from toolkit import fleet, inventory, paths, reach
 from toolkit.enroll import handover
-from toolkit.errors import NomadeError
+from toolkit.errors import BadInputError, NomadeError
 from toolkit.fleet.model import Endpoint, Kind
 from toolkit.i18n import _
 from toolkit.provision.events import Recorder, Tally
@@ -69,6 +69,7 @@ def provision(
         )
         if not enrolled:
             return Run(commune, options.check, started_at, datetime.now(UTC), missing)
+        _require_key(workspace)
         names = [endpoint.name for endpoint in enrolled]
         recorder = Recorder(names, _plays(_playbook()))
         log = _run_folder(workspace, commune) / "ansible.log"
@@ -110,6 +111,16 @@ def _prepare(workspace: Workspace, commune: str, options: Options) -> tuple[list
         [endpoint for endpoint in chosen if endpoint.name in known],
         [endpoint for endpoint in chosen if endpoint.name not in known],
     )
+
+
+def _require_key(workspace: Workspace) -> None:
+    # Without it every endpoint would only seem to be away.
+    if not workspace.management_key.is_file():
+        raise BadInputError(
+            _("{file}: the management key is missing: put it back; no machine was asked for anything").format(
+                file=workspace.management_key
+            )
+        )
 
 
 def arguments(workspace: Workspace, commune: str, options: Options, names: list[str]) -> list[str]:
