@@ -33,7 +33,7 @@ class Fate(StrEnum):
 
 @dataclass(frozen=True, slots=True, order=True)
 class Place:
-    """Where something was read: `row` counts from 1 as the spreadsheet program shows it (1 in a file of one machine)."""
+    """Where something was read; `row` counts from 1 as the spreadsheet program shows it, 1 in a file of one machine."""
 
     file: str
     row: int = 1
