@@ -79,14 +79,14 @@ def routes(
         return Route(
             alias=endpoint.name,
             address=address,
-            port=endpoint.management.port,
+            port=endpoint.bench.port,
             user=account,
             identity=identity,
             known_hosts=folder.known_hosts,
             jump=jump,
         )
 
-    gateway = to(fleet.gateway, fleet.gateway.management.address)
+    gateway = to(fleet.gateway, fleet.gateway.bench.address)
     result: dict[str, Route] = {}
     for endpoint in fleet.endpoints if endpoints is None else endpoints:
         record = enrolled.get(endpoint.name)
@@ -95,7 +95,7 @@ def routes(
         elif record is not None and record.path == "gateway":
             result[endpoint.name] = to(endpoint, _inner_address(endpoint, inner), gateway)
         else:
-            result[endpoint.name] = to(endpoint, endpoint.management.address)
+            result[endpoint.name] = to(endpoint, endpoint.bench.address)
     return result
 
 

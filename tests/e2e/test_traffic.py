@@ -76,7 +76,7 @@ def test_the_laptop_away_reaches_the_declared_service_only(site: Lab, away: Comm
 
 
 def test_no_other_machine_gets_an_answer_from_the_office_pc(site: Lab, commune: Commune, other: Commune) -> None:
-    at_bench = commune.office_pc.management.address
+    at_bench = commune.office_pc.bench.address
     targets = (commune.office, RDP), (at_bench, RDP)
     for host in (commune.gateway.name, other.laptop, other.gateway.name, other.office_pc.name):
         assert not any(reachable(site, host, *targets).values()), host
@@ -140,7 +140,7 @@ def test_the_gateway_shows_no_open_port_to_the_internet(site: Lab, commune: Comm
 def test_administration_comes_from_the_bench_and_through_the_gateway(site: Lab, away: Commune) -> None:
     inside = (away.laptop_inside, SSH), (away.office, SSH)
     assert all(reachable(site, away.gateway.name, *inside).values())
-    assert network.open_ports(away.office_pc.management.address) == [SSH]
+    assert network.open_ports(away.office_pc.bench.address) == [SSH]
     assert not any(reachable(site, away.laptop, (away.office, SSH), (away.gateway.office.address, SSH)).values())
     assert not any(reachable(site, away.office_pc.name, (away.laptop_inside, SSH)).values())
 

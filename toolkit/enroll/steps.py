@@ -98,7 +98,7 @@ def _failed(endpoint: str, error: NomadeError) -> Outcome:
 
 def _look(job: _Job, way: Route, endpoint: Endpoint) -> Outcome | tuple[Route, HostKey]:
     """Return the end of it (enrolled already, out of reach), or where to go on and the key shown or pinned there."""
-    bench = replace(way, address=endpoint.management.address, port=endpoint.management.port, jump=None)
+    bench = replace(way, address=endpoint.bench.address, port=endpoint.bench.port, jump=None)
     try:
         pinned = pins(way.known_hosts).get(way.alias)
         if pinned is None:

@@ -7,28 +7,19 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
-from typing import Annotated
 
-from pydantic import AfterValidator, Field
+from pydantic import Field
 
 from toolkit.errors import BadInputError, ProblemsError
 from toolkit.fleet.document import Document, read
 from toolkit.fleet.model import Fleet
 from toolkit.fleet.parts import Model
 from toolkit.fleet.problems import validate
-from toolkit.fleet.text import Address, Name, refuse
+from toolkit.fleet.text import Address, Day, Name
 from toolkit.i18n import _
 
 # Longer than any revoked key or stale rule is likely to survive anywhere: half a year.
 QUARANTINE = timedelta(days=180)
-
-
-def _day(text: str) -> str:
-    try:
-        date.fromisoformat(text)
-    except ValueError:
-        raise refuse(_('“{value}” is not a date ("2026-01-31")').format(value=text)) from None
-    return text
 
 
 class Freed(Model):
@@ -36,7 +27,7 @@ class Freed(Model):
 
     address: Address
     name: Name
-    since: Annotated[str, AfterValidator(_day)]
+    since: Day
 
 
 class _File(Model):

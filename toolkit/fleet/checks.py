@@ -7,7 +7,8 @@ from ipaddress import IPv4Address, IPv4Network, ip_address
 
 from toolkit.fleet.document import Document, Path_, suggestion
 from toolkit.fleet.model import Fleet
-from toolkit.fleet.parts import Endpoint
+from toolkit.fleet.parts import Endpoint, FixedPost
+from toolkit.fleet.text import folded
 from toolkit.i18n import _
 
 Placed = tuple[Path_, str]
@@ -41,6 +42,7 @@ def check(
     _check_references(document, fleet, broken)
     _check_eligibility(document, fleet)
     _check_machines(document, fleet, elsewhere, broken)
+    _check_fates(document, fleet)
     start, _hyphen, end = fleet.regime.hours.partition("-")
     if start >= end:
         document.report(("regime", "hours"), _("the hours end before they begin"))
@@ -56,17 +58,30 @@ def placed_endpoints(fleet: Fleet) -> Iterator[tuple[Path_, Endpoint]]:
 
 
 def identities(fleet: Fleet) -> dict[str, list[Placed]]:
-    """Return what must be unique in a whole workspace: names, management addresses, serial numbers, MAC addresses."""
-    found: dict[str, list[Placed]] = {"name": [], "management": [], "serial": [], "mac": []}
+    """Return what must be unique in a whole workspace: names, addresses, serial numbers, MACs, entities."""
+    found: dict[str, list[Placed]] = {what: [] for what in ("name", "management", "serial", "mac", "entity")}
     for path, endpoint in placed_endpoints(fleet):
         found["name"].append(((*path, "name"), endpoint.name))
         place = endpoint.management
-        found["management"].append(((*path, "management", "address"), f"{place.address}:{place.port}"))
+        if place:  # else its own name, which is checked to be unique already
+            found["management"].append(((*path, "management", "address"), f"{place.address}:{place.port}"))
         if endpoint.serial:
             found["serial"].append(((*path, "serial"), endpoint.serial))
         if endpoint.mac:
             found["mac"].append(((*path, "mac"), endpoint.mac.lower()))
+    for index, post in enumerate(fleet.fixed_posts):
+        if post.office_pc is None:  # else it is one machine with that office PC, counted above
+            for key, value in (("serial", post.serial), ("mac", post.mac and post.mac.lower())):
+                if value:
+                    found[key].append((("fixed_posts", index, key), value))
+    for index, entity in enumerate(fleet.commune.entities):
+        found["entity"].append((("commune", "entities", index), entity_key(entity)))
     return found
+
+
+def entity_key(entity: str) -> str:
+    """Return the entity path as it is compared: each segment folded, one way of writing the separator."""
+    return " > ".join(folded(segment) for segment in entity.split(">"))
 
 
 def duplicate(what: str, value: str) -> str:
@@ -76,6 +91,7 @@ def duplicate(what: str, value: str) -> str:
         "management": _("the management address {value} is already taken"),
         "serial": _("the serial number “{value}” is already taken"),
         "mac": _("the MAC address {value} is already taken"),
+        "entity": _("the entity “{value}” already stands for a commune"),
     }[what].format(value=value)
 
 
@@ -157,11 +173,17 @@ def _check_references(document: Document, fleet: Fleet, broken: Collection[str])
         references.append(("duties", ("teleworkers", index, "duty"), teleworker.duty))
     for index, post in enumerate(fleet.posts):
         references.append(("teleworkers", ("posts", index, "teleworker"), post.teleworker))
+    for index, fixed in enumerate(fleet.fixed_posts):
+        if fixed.service:
+            references.append(("services", ("fixed_posts", index, "service"), fixed.service))
+        if fixed.office_pc:
+            references.append(("office_pcs", ("fixed_posts", index, "office_pc"), fixed.office_pc))
     known: dict[str, dict[str, None]] = {
         "services": {item.id: None for item in fleet.services},
         "applications": {item.id: None for item in fleet.applications},
         "duties": {item.id: None for item in fleet.duties},
         "teleworkers": {item.login: None for item in fleet.teleworkers},
+        "office_pcs": {item.name: None for item in fleet.office_pcs},
     }
     for section, path, value in references:
         if section not in broken and value not in known[section]:
@@ -202,6 +224,31 @@ def _check_machines(
         if name not in names and not {"gateway", "laptops", "office_pcs"} & set(broken):
             path = ("settings", "endpoints", name)
             document.report(path, _unknown(name), suggestion(name, list(names)), key=True)
+
+
+def _check_fates(document: Document, fleet: Fleet) -> None:
+    for index, post in enumerate(fleet.fixed_posts):
+        for key, message in _fate_problems(post):
+            document.report(("fixed_posts", index, key), message)
+    became: list[Placed] = [
+        (("fixed_posts", index, "office_pc"), post.office_pc)
+        for index, post in enumerate(fleet.fixed_posts)
+        if post.office_pc
+    ]
+    for path, name in _repeated(became):
+        document.report(path, _("another fixed post already became “{name}”").format(name=name))
+
+
+def _fate_problems(post: FixedPost) -> Iterator[tuple[str, str]]:
+    if post.fate == "retired":
+        if not post.retired_on:
+            yield "fate", _("a retired fixed post needs its date: retired_on")
+        if not post.disposal:
+            yield "fate", _("a retired fixed post needs its disposal")
+    elif post.retired_on or post.disposal:
+        yield "fate", _("retired_on and disposal belong to a retired fixed post")
+    if post.office_pc and post.fate != "kept":
+        yield "office_pc", _("only a kept fixed post becomes an office PC")
 
 
 def _report_machine(document: Document, path: Path_, name: str, known: Sequence[str], owner: str | None) -> None:

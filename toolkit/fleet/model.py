@@ -11,6 +11,7 @@ from toolkit.fleet.parts import (
     Commune,
     Duty,
     Endpoint,
+    FixedPost,
     Flag,
     Gateway,
     Kind,
@@ -19,6 +20,7 @@ from toolkit.fleet.parts import (
     OfficePc,
     Post,
     Regime,
+    Replacement,
     Service,
     Settings,
     Teleworker,
@@ -40,6 +42,9 @@ class Fleet(Model):
     laptops: tuple[Laptop, ...] = ()
     office_pcs: tuple[OfficePc, ...] = ()
     posts: tuple[Post, ...] = ()
+    fixed_posts: tuple[FixedPost, ...] = ()
+    replaced: tuple[Replacement, ...] = ()
+    """What `nomade replace` did, oldest first."""
     regime: Regime = Regime()
     settings: Settings = Settings()
 

@@ -10,7 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from toolkit.fleet.text import (
     Address,
+    Day,
     HostName,
+    HostPattern,
     Hours,
     Insee,
     Label,
@@ -60,6 +62,13 @@ class Contact(Model):
     email: Label | None = None
 
 
+class HostNames(Model):
+    """How an import names new machines; {commune} is the commune's id, {number} the first one free ({number:03})."""
+
+    laptop: HostPattern = "{commune}-portable-{number}"
+    office_pc: HostPattern = "{commune}-bureau-{number}"
+
+
 class Commune(Model):
     """The town hall."""
 
@@ -75,6 +84,9 @@ class Commune(Model):
     """age recipients of the commune: recovery keys are encrypted to them and to the CIG's."""
     insurance_formula: Annotated[int, Field(strict=True, ge=1, le=7)] | None = None
     """Formula of the group insurance contract, 1 to 7."""
+    entities: tuple[Label, ...] = ()
+    """What lists call this commune: GLPI entities, whole (`Root > CIG > Commune`) or their last names."""
+    host_names: HostNames = HostNames()
 
 
 class Management(Model):
@@ -91,7 +103,8 @@ class Endpoint(Model):
     """Inventory and host name, RFC 1123, unique in the workspace."""
     os: System
     """Operating system."""
-    management: Management
+    management: Management | None = None
+    """Without it the endpoint is looked for under its own name, as Ansible does."""
     serial: Label | None = None
     model: Label | None = None
     mac: Mac | None = None
@@ -100,6 +113,11 @@ class Endpoint(Model):
     def kind(self) -> Kind:
         """What the endpoint is; each subclass says it."""
         raise NotImplementedError
+
+    @property
+    def bench(self) -> Management:
+        """Where the endpoint is found on the set-up network: what `management` says, else its own name."""
+        return self.management or Management(address=self.name)
 
 
 class Public(Model):
@@ -119,6 +137,7 @@ class Office(Model):
 class Gateway(Endpoint):
     """The commune's VPN gateway."""
 
+    management: Management
     public: Public
     tunnel_network: Network
     """Addresses of laptops inside the tunnel; the gateway has the first one."""
@@ -129,7 +148,14 @@ class Gateway(Endpoint):
         return Kind.GATEWAY
 
 
-class Laptop(Endpoint):
+class Listed(Endpoint):
+    """A machine that the commune's list of machines may name."""
+
+    missing_since: Day | None = None
+    """The day ("2026-01-31") on which an import no longer found it in the list: to be retired, or found again."""
+
+
+class Laptop(Listed):
     """A teleworker's laptop."""
 
     @property
@@ -137,7 +163,7 @@ class Laptop(Endpoint):
         return Kind.LAPTOP
 
 
-class OfficePc(Endpoint):
+class OfficePc(Listed):
     """A PC that stays at the town hall."""
 
     office_address: Address
@@ -146,6 +172,27 @@ class OfficePc(Endpoint):
     @property
     def kind(self) -> Kind:
         return Kind.OFFICE_PC
+
+
+class FixedPost(Model):
+    """A fixed post of the commune's park: not managed; becomes an office PC, or leaves."""
+
+    name: Label
+    """As the list calls it; no host name."""
+    serial: Label | None = None
+    model: Label | None = None
+    os: Label | None = None
+    """As the list calls it; Windows may be."""
+    mac: Mac | None = None
+    service: Name | None = None
+    fate: Literal["kept", "retired", "unchanged"] = "unchanged"
+    office_pc: Name | None = None
+    """The office PC that a kept one has become; until then it is still to be completed."""
+    retired_on: Day | None = None
+    disposal: Label | None = None
+    """What was done with a retired one: given away, destroyed with its disk…"""
+    missing_since: Day | None = None
+    """The day ("2026-01-31") on which an import no longer found it in the list."""
 
 
 class Service(Model):
@@ -191,6 +238,18 @@ class Post(Model):
     teleworker: Login
     laptop: Name
     office_pc: Name | None = None
+
+
+class Replacement(Model):
+    """One line of history: a teleworker moved from one laptop to another."""
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    teleworker: Login
+    former: Annotated[HostName, Field(alias="from")]
+    to: HostName
+    date: Day
+    reason: Label
 
 
 class Regime(Model):

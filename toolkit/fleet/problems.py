@@ -11,7 +11,7 @@ from pydantic_core import ErrorDetails
 
 from toolkit.errors import Problem
 from toolkit.fleet.document import Document, Path_, suggestion
-from toolkit.fleet.text import HOURS_PATTERN, INSEE_PATTERN, LOGIN_PATTERN, MAC_PATTERN, NAME_PATTERN
+from toolkit.fleet.text import DAY_PATTERN, HOURS_PATTERN, INSEE_PATTERN, LOGIN_PATTERN, MAC_PATTERN, NAME_PATTERN
 from toolkit.i18n import _
 
 M = TypeVar("M", bound=BaseModel)
@@ -99,6 +99,7 @@ def _pattern(pattern: str) -> str:
         LOGIN_PATTERN: _("a login: lower-case letters a-z, digits, - and _, at most 31, first a letter"),
         INSEE_PATTERN: _("an INSEE code: five characters"),
         MAC_PATTERN: _("a MAC address: 00:11:22:aa:bb:cc"),
+        DAY_PATTERN: _('a date: "2026-01-31"'),
         HOURS_PATTERN: _("hours from-to: 08:00-18:30"),
     }.get(pattern, pattern)
 
@@ -108,8 +109,10 @@ def _keys(model: type[BaseModel], path: Path_) -> list[str]:
     current: Any = model
     for step in path:
         if isinstance(step, str) and isinstance(current, type) and issubclass(current, BaseModel):
-            current = _inner(current.model_fields[step].annotation)
-    return list(current.model_fields) if isinstance(current, type) and issubclass(current, BaseModel) else []
+            current = _inner(current.model_fields[step].annotation) if step in current.model_fields else None
+    if not (isinstance(current, type) and issubclass(current, BaseModel)):
+        return []
+    return [field.alias or name for name, field in current.model_fields.items()]
 
 
 def _inner(annotation: Any) -> Any:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import ipaddress
 import re
+import unicodedata
 from collections.abc import Callable
+from datetime import date
+from string import Formatter
 from typing import Annotated
 
 from pydantic import AfterValidator, Field, StringConstraints
@@ -18,6 +21,7 @@ NAME_PATTERN = r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
 LOGIN_PATTERN = r"^[a-z_][a-z0-9_-]{0,30}$"
 INSEE_PATTERN = r"^[0-9][0-9AB][0-9]{3}$"
 MAC_PATTERN = r"^[0-9a-fA-F]{2}(:[0-9a-fA-F]{2}){5}$"
+DAY_PATTERN = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
 HOURS_PATTERN = r"^([01][0-9]|2[0-3]):[0-5][0-9]-([01][0-9]|2[0-3]):[0-5][0-9]$"
 
 # System accounts of Debian and Ubuntu: a teleworker called so would take one over.
@@ -132,7 +136,43 @@ def _port_free_host(text: str) -> bool:
     return all(re.fullmatch(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", label) for label in text.split("."))
 
 
+def folded(text: str) -> str:
+    """Return `text` as it is compared: without accents, case, typographic apostrophes and doubled spaces."""
+    plain = "".join(sign for sign in unicodedata.normalize("NFKD", text) if not unicodedata.combining(sign))
+    return " ".join(plain.replace("’", "'").casefold().split())
+
+
+def fill_host_name(pattern: str, commune: str, number: int) -> str:
+    """Return the host name that a pattern of `commune.host_names` makes. Raises ValueError as `str.format` does."""
+    return pattern.format(commune=commune, number=number)
+
+
+def _is_host_pattern(pattern: str) -> bool:
+    fields = [(name, form, turned) for _text, name, form, turned in Formatter().parse(pattern) if name is not None]
+    forms = [form or "" for name, form, _turned in fields if name == "number"]
+    known = all(name in ("commune", "number") and turned is None for name, _form, turned in fields)
+    if not known or len(forms) != 1 or not re.fullmatch(r"(0[1-6])?", forms[0]):
+        return False
+    if any(form for name, form, _turned in fields if name == "commune"):
+        return False
+    return bool(re.fullmatch(NAME_PATTERN, fill_host_name(pattern, "a", 1)))
+
+
 Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN)]
+HostPattern = Annotated[
+    str,
+    _check(
+        _is_host_pattern,
+        lambda: _(
+            "“{value}” makes no host names: a-z, digits, hyphens, {{number}} or {{number:03}} once, {{commune}} at will"
+        ),
+    ),
+]
+Day = Annotated[
+    str,
+    StringConstraints(pattern=DAY_PATTERN),
+    _check(date.fromisoformat, lambda: _('“{value}” is not a date ("2026-01-31")')),
+]
 HostName = Annotated[
     str,
     StringConstraints(pattern=NAME_PATTERN),

@@ -146,7 +146,7 @@ def _machines(one: fleet.Fleet, lab_file: LabFile, guests: Iterator[ipaddress.IP
     internet_router = first_address(lab_file.networks.internet)
     inside = office(one.commune.id)
     for endpoint in one.endpoints:
-        bench = Attachment(BENCH, endpoint.management.address)
+        bench = Attachment(BENCH, endpoint.bench.address)
         others: tuple[Attachment, ...]
         match endpoint:
             case fleet.Gateway():
