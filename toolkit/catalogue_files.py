@@ -32,6 +32,18 @@ def read_folder(folder: Path, model: type[M], problems: list[Problem]) -> Mappin
     return MappingProxyType(found)
 
 
+def ids_with(folder: Path, key: str) -> frozenset[str]:
+    """Return the ids of the files of `folder` that have `key` at the top level (every id, for an empty key).
+
+    Only looks at how lines start: several times faster than reading the catalogue, for those who need no more.
+    """
+    return frozenset(
+        path.stem
+        for path in folder.glob("*.yml")
+        if not key or any(line.startswith(f"{key}:") for line in path.read_text(encoding="utf-8").splitlines())
+    )
+
+
 def _read_file(path: Path, model: type[M], problems: list[Problem]) -> M | None:
     text = path.read_text(encoding="utf-8")
     try:

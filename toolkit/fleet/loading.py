@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
+from datetime import date
 from functools import cached_property
 from ipaddress import IPv4Network, ip_network
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from toolkit.errors import NomadeError, Problem, ProblemsError
-from toolkit.fleet import checks, setting_checks
+from toolkit.fleet import checks, declarations, setting_checks
 from toolkit.fleet.config import Config
 from toolkit.fleet.document import Document, read
 from toolkit.fleet.model import Fleet
@@ -82,6 +83,7 @@ def _load(workspace: Workspace, commune: str) -> tuple[Document, Fleet]:
     part, broken = (fleet, ()) if fleet else _sound_part(document.data)
     checks.check(document, part, commune, _Elsewhere(workspace, commune), broken)
     setting_checks.check(document, part.settings)
+    declarations.check(document, part, broken, date.today())  # noqa: DTZ011 — the day where the file was written
     if fleet is None or document.problems:
         raise ProblemsError(document.problems)
     return document, fleet

@@ -6,6 +6,7 @@ from fnmatch import fnmatchcase
 from functools import cached_property
 
 from toolkit.errors import NothingEvaluatedError
+from toolkit.fleet.declarations import Declaration
 from toolkit.fleet.parts import (
     Application,
     Commune,
@@ -47,6 +48,7 @@ class Fleet(Model):
     """What `nomade replace` did, oldest first."""
     regime: Regime = Regime()
     settings: Settings = Settings()
+    declarations: tuple[Declaration, ...] = ()
 
     @cached_property
     def endpoints(self) -> tuple[Endpoint, ...]:
