@@ -90,10 +90,15 @@ class Document:
 
     def written(self, path: Path_) -> str | None:
         """Return the characters of the scalar that `path` leads to, as written; None when it is no scalar."""
+        node = self.node(path)
+        return node.value if isinstance(node, ScalarNode) else None
+
+    def node(self, path: Path_) -> Node | None:
+        """Return the node of YAML that `path` leads to, with its marks; None when there is none."""
         node = self._root
         for step in path:
             node = _child(node, step)[1]
-        return node.value if isinstance(node, ScalarNode) else None
+        return node
 
     def raise_problems(self) -> None:
         """Raise ProblemsError when there is any problem."""

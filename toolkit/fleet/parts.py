@@ -151,6 +151,8 @@ class Gateway(Endpoint):
 class Listed(Endpoint):
     """A machine that the commune's list of machines may name."""
 
+    listed_as: Label | None = None
+    """Its name in that list, where it is not the host name."""
     missing_since: Day | None = None
     """The day ("2026-01-31") on which an import no longer found it in the list: to be retired, or found again."""
 
