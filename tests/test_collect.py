@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from toolkit import collect as collect_module
 from toolkit.collect import Failure, build_script, collect, collect_one, new_nonce, read_sections
 from toolkit.errors import BadInputError, UnreachableError
 from toolkit.finding import EndpointStatus, Evidence, Section, SectionStatus
@@ -78,7 +79,8 @@ def test_output_up_to_the_limit_is_whole_and_one_byte_more_is_not() -> None:
     assert outcome(sections["after"]) == (SectionStatus.OK, 0, "fine\n")
 
 
-def test_hanging_command_costs_its_own_section_only() -> None:
+def test_hanging_command_costs_its_own_section_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(collect_module, "QUICK_SECONDS", 2)
     started = time.monotonic()
     sections = ask(
         probe("hang", "echo begun; sleep 60", timeout=1),
@@ -93,9 +95,34 @@ def test_hanging_command_costs_its_own_section_only() -> None:
     assert time.monotonic() - started < 20
 
 
-def test_output_written_after_the_command_ended_is_not_taken_for_whole() -> None:
-    late = probe("late", "echo main; (sleep 1; echo late) & exit 0", timeout=5)
-    assert ask(late)["late"].status is not SectionStatus.OK
+def test_output_written_after_the_command_ended_stays_in_its_section() -> None:
+    """What a command leaves running is waited for; a section is whole only when nothing can be added to it."""
+    sections = ask(probe("late", "echo main; (sleep 1; echo late) & exit 0", timeout=5), probe("next", "echo next"))
+    assert outcome(sections["late"]) == (SectionStatus.OK, 0, "main\nlate\n")
+    assert outcome(sections["next"]) == (SectionStatus.OK, 0, "next\n")
+
+
+def test_output_written_when_nobody_waits_any_more_is_in_no_section(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(collect_module, "QUICK_SECONDS", 1)
+    sections = ask(
+        probe("late", "echo main; (sleep 4; echo late) & exit 0", timeout=1), probe("next", "sleep 2; echo next")
+    )
+    assert sections["late"].status is SectionStatus.TIMEOUT
+    assert outcome(sections["next"]) == (SectionStatus.OK, 0, "next\n")
+
+
+def test_what_the_first_pass_ended_is_not_asked_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(collect_module, "QUICK_SECONDS", 1)
+    count = f"echo x >>{tmp_path}/count; echo fine"
+    sections = ask(probe("once", count), probe("slow", "sleep 2; echo slow"))
+    assert outcome(sections["once"]) == (SectionStatus.OK, 0, "fine\n")
+    assert outcome(sections["slow"]) == (SectionStatus.OK, 0, "slow\n")
+    assert (tmp_path / "count").read_text() == "x\n"
+
+
+def test_every_byte_comes_back(tmp_path: Path) -> None:
+    (tmp_path / "bytes").write_bytes(bytes(range(1, 128)))
+    assert ask(probe("bytes", f"cat {tmp_path}/bytes"))["bytes"].text.encode() == bytes(range(1, 128))
 
 
 @pytest.mark.parametrize("word", ["begin other", "end mine", "exit 0"])

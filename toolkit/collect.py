@@ -22,21 +22,42 @@ LONGEST_RUN = 180.0
 LARGEST_RUN = 16_777_216
 _TIMED_OUT = {124, 137}  # timeout(1): ended by TERM, ended by KILL
 
-# One section: `timeout` ends the command, `head` ends its output, a second `timeout` ends the wait for whatever the
-# command left running with the output open. The exit line travels inside the bounded output, so that it is lost
-# together with the end of an output that is too long. `@` is the nonce: commands see neither this text nor standard
-# input, so no output can contain a border. Everything is inside functions called on the last line: a script that
-# arrives incomplete does nothing.
-_FRAME = """\
-section() {
+# Two passes, because bounding each command by itself costs more processor than most commands do. First all of them run
+# in one shell, bounded together; then what did not end in that is asked again by itself, so that a command that hangs
+# or floods costs its own section only. `@` is the nonce: it reaches shells as text on standard input, which no command
+# has, so no output can contain a border. Everything is inside functions called on the last line: a script that arrives
+# incomplete does nothing.
+QUICK_SECONDS = 20
+_QUICK_BYTES = 1_048_576
+
+# In the first pass a command writes straight into the common output (4). What it leaves running holds the substitution
+# open (9), so a section ends only when nothing can add to it any more. 3 tells the second pass what is done.
+_QUICK = """\
+exec 4>&1
+quick() {
 printf '\\n@ begin %s\\n' "$1"
-{ timeout -k 1 "$2" sh -c "$5" </dev/null 2>&1; printf '\\n@ exit %s\\n' "$?"; } | timeout -k 1 "$3" head -c "$4"
-printf '\\n@ end %s\\n' "$1"
+held=$(exec 9>&1 >&4 2>&1 </dev/null 3>&-; eval "$2")
+printf '\\n@ exit %s\\n\\n@ end %s\\n' "$?" "$1" && printf '%s ' "$1" >&3
+}
+"""
+
+# In the second, `timeout` ends the command, `head` ends its output, a second `timeout` ends the wait for whatever the
+# command left running with the output open. The exit line travels inside the bounded output, so that it is lost
+# together with the end of an output that is too long.
+_FRAME = """\
+careful() {
+case " $finished" in *" $1 "*) return;; esac
+printf '\\n@+ begin %s\\n' "$1"
+{ timeout -k 1 "$2" sh -c "$5" </dev/null 2>&1; printf '\\n@+ exit %s\\n' "$?"; } | timeout -k 1 "$3" head -c "$4"
+printf '\\n@+ end %s\\n' "$1"
 }
 main() {
 export LC_ALL=C PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 umask 077
 cd /
+eval "$commands"
+{ finished=$({ printf '%s\\n' "$commands" "$quick" | timeout -k 1 {seconds} sh 5>&- |
+timeout -k 1 {longer} head -c {bytes} >&5; } 3>&1); } 5>&1
 """
 
 
@@ -55,16 +76,21 @@ def new_nonce() -> str:
 
 
 def _room(probe: Probe) -> int:
-    return probe.limit + 64  # the longest exit line is `\n<32 hexadecimal> exit <3 digits>\n`
+    return probe.limit + 64  # the longest exit line is `\n<32 hexadecimal>+ exit <3 digits>\n`
 
 
 def build_script(probes: Sequence[Probe], nonce: str) -> str:
     """Return the POSIX-sh script that runs each probe's command and prints its output between borders."""
-    sections = [
-        f"section {probe.name} {probe.timeout:g} {probe.timeout + 2:g} {_room(probe)} {quote(probe.command)}\n"
+    commands = "".join(f"c_{probe.name}={quote(probe.command)}\n" for probe in probes)
+    quick = "".join(f'quick {probe.name} "$c_{probe.name}"\n' for probe in probes)
+    frame = _FRAME.replace("{seconds}", str(QUICK_SECONDS)).replace("{longer}", str(QUICK_SECONDS + 2))
+    frame = frame.replace("{bytes}", str(_QUICK_BYTES)).replace("@", nonce)
+    second = [
+        f'careful {probe.name} {probe.timeout:g} {probe.timeout + 2:g} {_room(probe)} "$c_{probe.name}"\n'
         for probe in probes
     ]
-    return "".join([_FRAME.replace("@", nonce), *sections, "}\nmain\n"])
+    texts = f"commands={quote(commands)}\nquick={quote(_QUICK.replace('@', nonce) + quick)}\n"
+    return "".join([texts, frame, *second, "}\nmain\n"])
 
 
 def _text(raw: bytes) -> str:
@@ -74,7 +100,7 @@ def _text(raw: bytes) -> str:
 
 def _judge(probe: Probe, body: bytes, nonce: bytes) -> Section:
     """Return the section of an output that was closed by its end line."""
-    ending = re.search(rb"\n%s exit (\d{1,3})\n\Z" % nonce, body)
+    ending = re.search(rb"\n%s exit (\d{1,3})\n\Z" % re.escape(nonce), body)
     text = _text((body[: ending.start()] if ending else body)[: probe.limit])
     if ending is None or ending.start() > probe.limit:
         cut = len(body) >= _room(probe) or ending is not None
@@ -98,7 +124,13 @@ def _section(probe: Probe, output: bytes, nonce: bytes) -> Section:
 
 def read_sections(probes: Iterable[Probe], output: bytes, nonce: str) -> dict[str, Section]:
     """Return one section per probe, whatever `output` is; what did not come back whole is never `OK`."""
-    return {probe.name: _section(probe, output, nonce.encode()) for probe in probes}
+    return {probe.name: _asked(probe, output, nonce.encode()) for probe in probes}
+
+
+def _asked(probe: Probe, output: bytes, nonce: bytes) -> Section:
+    """Return what the second pass says where it asked, else the first."""
+    again = _section(probe, output, nonce + b"+")
+    return _section(probe, output, nonce) if again.status is SectionStatus.MISSING else again
 
 
 def _silent(endpoint: str, result: Result) -> str:
@@ -117,8 +149,8 @@ def collect_one(probes: Sequence[Probe], route: Route, transport: Transport) -> 
         BadInputError: our own key or known_hosts file is unusable, which concerns every endpoint.
     """
     nonce = new_nonce()
-    timeout = min(LONGEST_RUN, sum(probe.timeout + 3 for probe in probes))
-    limit = min(LARGEST_RUN, sum(_room(probe) + 256 for probe in probes))
+    timeout = min(LONGEST_RUN, QUICK_SECONDS + sum(probe.timeout + 3 for probe in probes))
+    limit = min(LARGEST_RUN, _QUICK_BYTES + sum(_room(probe) + 256 for probe in probes))
     try:
         result = transport.run(route, build_script(probes, nonce), timeout=timeout, limit=limit)
     except NotEnrolledError as error:
