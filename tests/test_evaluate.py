@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from toolkit.catalogue import load
 from toolkit.evaluate import Subject, applicable, evaluate, holds, judge_text, probes_for
 from toolkit.finding import Evidence, Finding, Section, SectionStatus, Verdict
+from toolkit.fleet.declarations import Declaration
 from toolkit.fleet.roles import role_variables
 from toolkit.probes import registry
 
@@ -100,9 +101,22 @@ def test_other_kinds_and_machines_outside_a_post_are_not_applicable() -> None:
     assert (alone.verdict, alone.reason) == (Verdict.NOT_APPLICABLE, "no_post")
 
 
-def test_a_declared_control_is_manual() -> None:
+def test_a_control_that_nobody_declared_is_manual() -> None:
     found = findings(evidence())["charter-signed"]
-    assert (found.verdict, found.reason, found.probe) == (Verdict.MANUAL, "declared", None)
+    assert (found.verdict, found.reason, found.probe) == (Verdict.MANUAL, "undeclared", None)
+
+
+@pytest.mark.parametrize(("day", "verdict"), [("2026-11-24", Verdict.PASS), ("2023-11-23", Verdict.FAIL)])
+def test_a_declaration_is_judged_on_the_day_of_the_evidence(day: str, verdict: Verdict) -> None:
+    declaration = Declaration(control="charter-signed", date=day, author="Hugo")
+    found = findings(evidence(), subject(declarations=(declaration,)))
+    assert found["charter-signed"].verdict is verdict
+    assert found["awareness-done"].verdict is Verdict.MANUAL
+
+
+def test_what_a_machine_answers_cannot_be_declared() -> None:
+    declaration = Declaration(control="ssh-keys-only", date="2026-11-24", author="Hugo")
+    assert findings(evidence(), subject(declarations=(declaration,)))["ssh-keys-only"].verdict is Verdict.ERROR
 
 
 def test_a_setting_that_is_not_known_is_error() -> None:

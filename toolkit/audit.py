@@ -16,6 +16,7 @@ from toolkit.files import write_atomically
 from toolkit.finding import Audit, EndpointAudit, EndpointStatus, Evidence, Severity, Verdict
 from toolkit.fleet import Config, Fleet, load_all
 from toolkit.fleet.addresses import load as load_addresses
+from toolkit.fleet.declarations import declarations_for
 from toolkit.fleet.model import Endpoint
 from toolkit.fleet_facts import facts_of
 from toolkit.i18n import _
@@ -142,7 +143,8 @@ def subject_of(
     """
     effective = settings.effective(fleet, endpoint.name, known.settings(profile))
     values = {name: setting.value for name, setting in effective.items()}
-    return Subject(endpoint.name, endpoint.kind.value, values, facts_of(config, fleet, endpoint, tunnel))
+    facts = facts_of(config, fleet, endpoint, tunnel)
+    return Subject(endpoint.name, endpoint.kind.value, values, facts, declarations_for(fleet, endpoint))
 
 
 def _target(known: Catalogue, profile: str, endpoint: Endpoint, subject: Subject) -> _Target:

@@ -99,9 +99,9 @@ class Examples(_Model):
 
 
 class Declaration(Text):
-    """How a control that no probe can answer is declared, and how long a declaration stands (days)."""
+    """How a control that no probe can answer is declared, and for how many months a declaration stands."""
 
-    validity_days: Annotated[int, Field(ge=1, le=1095)] = 365
+    validity_months: Annotated[int, Field(ge=1, le=36)] = 12
 
 
 class Control(_Model):
@@ -114,7 +114,7 @@ class Control(_Model):
     severity: Annotated[Severity, Field(strict=False)]
     applies_to: Annotated[list[Kind], Field(min_length=1)]
     needs: list[str] = []  # facts of the fleet file without which it does not apply: an office PC nobody uses yet
-    proven_in: list[Literal["container", "vm"]] = []
+    proven_in: list[Literal["container", "vm"]] = []  # an empty list, written: shown both ways nowhere yet
     references: dict[str, list[str]] = {}
     role: str | None = None
     audit: Question | None = None
@@ -126,7 +126,7 @@ class Control(_Model):
     def _one_way(self) -> Control:
         if (self.audit is None) == (self.manual is None):
             raise ValueError("say either audit or manual")
-        if self.audit and not (self.examples and self.role and self.proven_in):
+        if self.audit and not (self.examples and self.role and "proven_in" in self.model_fields_set):
             raise ValueError("an automatic control needs role, proven_in and examples")
         return self
 

@@ -88,8 +88,8 @@ def one_control(catalogue: Catalogue, name: str, language: str) -> Iterator[str]
 
 def _how(control: Control, language: str) -> Iterator[str]:
     if control.manual:
-        yield _("declared by a person (valid {days} days): {value}").format(
-            days=control.manual.validity_days, value=control.manual[language]
+        yield _("declared by a person (valid {months} months): {value}").format(
+            months=control.manual.validity_months, value=control.manual[language]
         )
     if control.audit:
         yield _("proven in: {value}").format(value=", ".join(_places()[place] for place in control.proven_in))

@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from toolkit import declared
 from toolkit.catalogue import Catalogue, Control, Operand, Question
 from toolkit.finding import Check, Evidence, Finding, Section, SectionStatus, Verdict
+from toolkit.fleet.declarations import Declaration
 from toolkit.probes import Probe, registry
 
 
@@ -15,13 +17,15 @@ from toolkit.probes import Probe, registry
 class Subject:
     """What the control machine knows of the endpoint it judges.
 
-    `settings` are the role variables that provision it, `fleet` facts of the fleet file (toolkit/audit.py).
+    `settings` are the role variables that provision it, `fleet` facts of the fleet file (toolkit/audit.py),
+    `declarations` what people say of it.
     """
 
     name: str
     kind: str
     settings: Mapping[str, Any] = field(default_factory=dict)
     fleet: Mapping[str, Any] = field(default_factory=dict)
+    declarations: tuple[Declaration, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +45,8 @@ def evaluate(catalogue: Catalogue, profile: str, evidence: Evidence, subject: Su
     """Return one finding per control of the profile, in order of control id.
 
     A control that is not for this kind of endpoint is `not_applicable`. Evidence that is missing, cut, late or not
-    understood, and an expected value that is not known, are `error`: only facts that were read and compared pass.
+    understood, and an expected value that is not known, are `error`: only facts that were read and compared pass, and
+    what somebody declared, for as long as it stands on the day of the evidence.
 
     Raises:
         BadInputError: an unknown profile.
@@ -72,8 +77,11 @@ def _judge(control: Control, evidence: Evidence, subject: Subject, answers: dict
     if not applicable(control, subject):
         reason = "kind" if subject.kind not in control.applies_to else "no_post"
         return _finding(control, subject, Verdict.NOT_APPLICABLE, reason)
-    if control.audit is None:
-        return _finding(control, subject, Verdict.MANUAL, "declared")
+    if control.manual is not None:
+        said = (item for item in subject.declarations if item.control == control.id)
+        day = evidence.collected_at.date()
+        return _finding(control, subject, *declared.judge(said, control.manual.validity_months, day))
+    assert control.audit is not None  # noqa: S101 — the catalogue refuses a control with neither
     name = control.audit.probe
     if name not in answers:
         answers[name] = _read(registry()[name], evidence.sections.get(name))

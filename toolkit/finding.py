@@ -91,8 +91,9 @@ class Finding:
     """One control judged on one endpoint.
 
     `reason` is a stable code for the renderer to put in words: `compared`, `missing`, `failed`, `timeout`,
-    `truncated`, `unparsable`, `unreachable`, `declared`, `setting` (a setting it compares with is missing), `kind` and
-    `no_post` (not applicable: to this kind of endpoint, to one without a post).
+    `truncated`, `unparsable`, `unreachable`, `setting` (a setting it compares with is missing), `kind` and `no_post`
+    (not applicable: to this kind of endpoint, to one without a post); where a person answers, `undeclared`, `declared`,
+    `declared_unmet` and `declaration_expired`, with the declaration as the one check.
     """
 
     endpoint: str

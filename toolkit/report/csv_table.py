@@ -59,7 +59,7 @@ def _rows(report: Report, machine: Machine) -> Iterator[list[str]]:
 
 
 def _line(line: Line, language: str) -> list[str]:
-    unmet = [check for check in line.checks if not check.met] or list(line.checks)
+    unmet = [check for check in line.comparisons if not check.met] or list(line.comparisons)
     remark = ": ".join(filter(None, (wording.reason(line, language), line.detail)))
     return [
         *(line.control, line.title, wording.severity(line.severity, language), wording.verdict(line, language)),

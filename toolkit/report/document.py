@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from toolkit import declared
 from toolkit.catalogue import Catalogue, Control
 from toolkit.finding import Audit, EndpointAudit, Finding, Verdict
 from toolkit.report import judgement
@@ -150,7 +151,8 @@ class _Builder:
             # A control that is newer than the evidence's judgement was not met by it: nobody looked.
             unasked = Finding(last.endpoint, control.id, control.severity, Verdict.ERROR, "not_asked")
             found.setdefault(control.id, unasked)
-        lines = [self._line(finding, known.since.get(finding.control), stale) for finding in found.values()]
+        judged = [declared.as_of(finding, self._now.date()) for finding in found.values()]
+        lines = [self._line(finding, known.since.get(finding.control), stale) for finding in judged]
         return tuple(sorted(lines, key=_line_order))
 
     def _line(self, finding: Finding, since: datetime | None, stale: bool) -> Line:

@@ -89,5 +89,7 @@ def _evidence(machine: Machine) -> dict[str, Any] | None:
 
 def _line(line: Line) -> dict[str, Any]:
     fields = asdict(line)
+    fields["checks"] = [asdict(check) for check in line.comparisons]
+    fields["declaration"] = line.declaration or None
     fields["references"] = [{"document": document, "ids": list(ids)} for document, ids in line.references]
     return fields

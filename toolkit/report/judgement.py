@@ -97,6 +97,7 @@ def coverage(lines: Iterable[Line], unknown: int) -> Coverage:
         stale=len(applying) - len(judged),
         unknown=unknown,
         waived=sum(line.waived for line in judged if line.verdict is Verdict.FAIL),
+        declared=sum(bool(line.declaration) for line in judged if line.verdict is Verdict.PASS),
         not_applicable=len(lines) - len(applying),
         endpoints=1,
         endpoints_evaluated=int(passed + failed > 0),

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
+from toolkit.declared import REASONS, statement
 from toolkit.finding import Check, EndpointStatus, Section, Severity, Verdict
 from toolkit.report.roster import RosterContact
 
@@ -43,6 +45,7 @@ class Coverage:
     stale: int = 0
     unknown: int = 0  # applies, but the endpoint was never collected
     waived: int = 0  # part of `failed`
+    declared: int = 0  # part of `passed`: on somebody's word
     not_applicable: int = 0
     endpoints: int = 0
     endpoints_evaluated: int = 0
@@ -80,6 +83,16 @@ class Line:
     def is_open(self) -> bool:
         """Fails and nobody accepted it."""
         return self.verdict is Verdict.FAIL and not self.waived
+
+    @property
+    def declaration(self) -> dict[str, Any]:
+        """Author, date, valid_until and document when the verdict rests on somebody's word; else empty."""
+        return statement(self.checks) if self.reason in REASONS else {}
+
+    @property
+    def comparisons(self) -> tuple[Check, ...]:
+        """What was compared on the machine: nothing, of what was declared."""
+        return () if self.declaration else self.checks
 
 
 @dataclass(frozen=True, slots=True)

@@ -203,7 +203,7 @@ def _line(line: Line, language: str) -> Padding:
 
 def _remarks(line: Line, language: str) -> Iterator[str]:
     _ = translator(language)
-    for check in line.checks:
+    for check in line.comparisons:
         if not check.met:
             expected, found = wording.expected(check, language), wording.value(check.actual, language)
             message = _("{fact}: expected {expected}, found {found}")

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime, time
 from functools import partial
 from typing import Any
 
+from toolkit.declared import EXPIRED, UNMET
 from toolkit.finding import Check, EndpointStatus, Severity, Verdict
 from toolkit.i18n import translate
 from toolkit.report import dates, plain
@@ -45,6 +46,8 @@ def verdict(line: Line, language: str) -> str:
         Verdict.NOT_APPLICABLE: _("not applicable"),
         Verdict.MANUAL: _("to be declared"),
     }[line.verdict]
+    if line.declaration:
+        word = {UNMET: _("declared not met"), EXPIRED: _("declaration expired")}.get(line.reason, _("declared as met"))
     if line.waived:
         word = _("{verdict}, accepted").format(verdict=word)
     return _("{verdict}, check too old").format(verdict=word) if line.stale else word
@@ -78,6 +81,8 @@ def attempt(value: EndpointStatus, language: str) -> str:
 def reason(line: Line, language: str) -> str:
     """Return why the verdict is not a comparison, or an empty text when it is one."""
     _ = translator(language)
+    if said := line.declaration:
+        return _declaration(said, language)
     return {
         "missing": _("the machine sent nothing for this check"),
         "failed": _("the command of this check failed on the machine"),
@@ -86,10 +91,24 @@ def reason(line: Line, language: str) -> str:
         "unparsable": _("the answer was not understood"),
         "setting": _("the expected value is not known"),
         "not_asked": _("this check is newer than the last audit of the machine"),
-        "declared": _("no command can check this: somebody has to declare it"),
+        "undeclared": _("no command can check this: somebody has to declare it"),
+        "declared": _("no command can check this: somebody has to declare it"),  # in stores of before declarations
         "kind": _("not meant for this kind of machine"),
         "no_post": _("this machine is not part of a pair laptop and office PC"),
     }.get(line.reason, "" if line.reason == "compared" else plain.one_line(line.reason))
+
+
+def _declaration(said: dict[str, Any], language: str) -> str:
+    """Return who vouches for it, since when, until when and with what to show."""
+    _ = translator(language)
+    pattern = _("declared by {author} on {date}, valid until {end}")
+    if not said.get("met"):
+        pattern = _("declared not met by {author} on {date}")
+    noon = time(12, tzinfo=UTC)  # the same day in the commune's time zone
+    moments = (datetime.combine(datetime.fromisoformat(said[name]), noon) for name in ("date", "valid_until"))
+    day, end = (dates.day(moment, language) for moment in moments)
+    text = pattern.format(author=plain.one_line(said["author"]), date=day, end=end)
+    return f"{text} ({plain.one_line(said['document'])})" if said.get("document") else text
 
 
 def expected(check: Check, language: str) -> str:
@@ -159,6 +178,7 @@ def remainder(counts: Coverage, language: str) -> str:
     """Return what is in no score, with its numbers; empty when there is nothing."""
     _ = translator(language)
     others = (
+        (counts.declared, _("{count} met on declaration only")),
         (counts.waived, _("{count} of them accepted")),
         (counts.error, _("{count} could not be checked")),
         (counts.stale, _("{count} checked too long ago")),
