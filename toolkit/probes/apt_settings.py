@@ -8,7 +8,7 @@ from toolkit.probes import Probe
 
 COMMAND = """
 apt-config dump | grep -E '^(APT::(Periodic|Get::Allow)|Acquire::Allow|Unattended-Upgrade)' || true
-dpkg-query --show --showformat 'installed ${db:Status-Status}\\n' unattended-upgrades 2>/dev/null || echo 'installed no'
+if [ -x /usr/bin/unattended-upgrade ]; then echo 'installed installed'; else echo 'installed no'; fi
 """
 
 # APT::Periodic::Update-Package-Lists "1";

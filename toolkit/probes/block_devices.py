@@ -9,7 +9,9 @@ from toolkit.probes import Probe
 from toolkit.probes._text import document
 
 COMMAND = """
-echo "container $(systemd-detect-virt --container || true)"
+container=none
+[ ! -s /run/systemd/container ] || read -r container </run/systemd/container || true
+echo "container $container"
 lsblk --json --output NAME,TYPE,FSTYPE,MOUNTPOINTS
 """
 

@@ -7,8 +7,9 @@ from toolkit.probes._text import whole
 
 COMMAND = """
 for file in /etc/shadow /etc/gshadow /usr/bin/su /etc/wireguard/nomade.key; do
-  if [ -e "$file" ]; then stat -c '%a %U %G %n' "$file"; else echo "none $file"; fi
+  if [ -e "$file" ]; then set -- "$@" "$file"; else echo "none $file"; fi
 done
+[ $# -eq 0 ] || stat -c '%a %U %G %n' "$@"
 find /etc/wireguard -type f ! -perm 600 -printf '%m %u %g %p\\n' 2>/dev/null
 echo end
 """

@@ -6,9 +6,13 @@ from toolkit.probes import Probe
 from toolkit.probes._text import whole
 
 COMMAND = """
-getent passwd | awk -F: '$3 >= 1000 && $3 < 60000 { print $6 }' | while IFS= read -r folder; do
-  [ -d "$folder" ] && stat -c '%a %n' -- "$folder"
-done
+getent passwd | {
+  set --
+  while IFS=: read -r _ _ number _ _ folder _; do
+    if [ "$number" -ge 1000 ] && [ "$number" -lt 60000 ] && [ -d "$folder" ]; then set -- "$@" "$folder"; fi
+  done
+  [ $# -eq 0 ] || stat -c '%a %n' -- "$@"
+}
 echo end
 """
 

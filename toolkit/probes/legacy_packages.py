@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from toolkit.probes import Probe
 from toolkit.probes._text import whole
 
@@ -10,12 +12,15 @@ NAMES = (
     "rsh-server", "talk", "talkd", "telnet", "telnet-ssl", "telnetd", "telnetd-ssl", "tftp", "tftpd", "xinetd",
 )  # fmt: skip
 # dpkg-query complains of names it never heard of, and goes on with the others.
+# dpkg's own database, read as the text it is: starting dpkg-query costs five times as much.
 COMMAND = f"""
-dpkg-query --show --showformat '${{db:Status-Status}} ${{Package}}\\n' {" ".join(NAMES)} 2>/dev/null
-echo end
+awk '
+  /^Package: / {{ package = $2 }}
+  /^Status: / && package ~ /^({"|".join(re.escape(name) for name in NAMES)})$/ {{ print $4, package }}
+' /var/lib/dpkg/status && echo end
 """
 
-# not-installed telnet
+# config-files telnet
 # installed inetutils-telnet
 # end
 

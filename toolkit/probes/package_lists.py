@@ -9,7 +9,8 @@ from toolkit.probes._text import pairs, take
 COMMAND = """
 set -e
 echo "now $(date +%s)"
-echo "lists $(find /var/lib/apt/lists -maxdepth 1 -name '*_Packages*' | wc -l)"
+set -- /var/lib/apt/lists/*_Packages*
+if [ -e "$1" ]; then echo "lists $#"; else echo 'lists 0'; fi
 stamp=/var/lib/apt/periodic/update-success-stamp
 [ -e "$stamp" ] || stamp=/var/lib/apt/lists
 echo "refreshed $(stat -c %Y "$stamp")"

@@ -7,12 +7,23 @@ from toolkit.probes._text import scalar, whole
 
 # pam_pwquality reads pwquality.conf.d first (in order), then pwquality.conf, which wins: pwquality.conf(5).
 COMMAND = r"""
-show() { sed -n 's/[[:space:]]\{1,\}/ /g; /^ \{0,1\}\(#\|$\)/!s/^/'"$1"' /p' "$2" 2>/dev/null; }
-for stack in auth account password session; do show "$stack" "/etc/pam.d/common-$stack"; done
-for file in /etc/security/pwquality.conf.d/*.conf /etc/security/pwquality.conf; do show quality "$file"; done
-show lockout /etc/security/faillock.conf
-show history /etc/security/pwhistory.conf
-echo end
+set --
+for file in /etc/pam.d/common-auth /etc/pam.d/common-account /etc/pam.d/common-password /etc/pam.d/common-session \
+  /etc/security/pwquality.conf.d/*.conf /etc/security/pwquality.conf /etc/security/faillock.conf \
+  /etc/security/pwhistory.conf; do
+  [ ! -s "$file" ] || set -- "$@" "$file"
+done
+awk '
+  FNR == 1 {
+    place = FILENAME
+    sub(/.*\/common-/, "", place)
+    if (place ~ /pwquality/) place = "quality"
+    if (place ~ /faillock/) place = "lockout"
+    if (place ~ /pwhistory/) place = "history"
+  }
+  { gsub(/[ \t]+/, " ") }
+  !/^ ?(#|$)/ { print place, $0 }
+' "$@" </dev/null && echo end
 """
 
 # auth auth requisite pam_faillock.so preauth

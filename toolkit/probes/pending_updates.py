@@ -14,26 +14,29 @@ for file in /var/lib/apt/lists/*-security_*_Packages*; do
   if [ -e "$file" ]; then count=$((count + 1)); fi
 done
 {
-  dpkg-query --show --showformat '${db:Status-Status} ${Package} ${Architecture} ${Version}\n'
+  grep -hE '^(Package|Status|Architecture|Version): ' /var/lib/dpkg/status && echo 'Lists:' || exit 1
   for file in /var/lib/apt/lists/*-security_*_Packages*; do
     case $file in
-      *_Packages) [ ! -e "$file" ] || cat "$file" ;;
-      *) [ ! -e "$file" ] || /usr/lib/apt/apt-helper cat-file "$file" ;;
+      *_Packages) [ ! -e "$file" ] || grep -E '^(Package|Architecture|Version): ' "$file" ;;
+      *) [ ! -e "$file" ] || { /usr/lib/apt/apt-helper cat-file "$file" || echo 'Unreadable:'; } |
+        grep -E '^(Package|Architecture|Version|Unreadable):' ;;
     esac
   done
 } 2>/dev/null | awk '
-  /^installed / { installed[$2 ":" $3] = $4; next }
-  /^Package: / { package = $2; next }
+  /^Package: / { judge(); package = $2; present = 0; next }
+  /^Status: / { present = ($4 == "installed"); next }
   /^Architecture: / { architecture = $2; next }
   /^Version: / { version = $2; next }
-  /^$/ { judge() }
-  END { judge() }
+  /^Unreadable:/ { unreadable = 1 }
+  /^Lists:/ { judge(); lists = 1; next }
+  END { judge(); if (!lists || unreadable) exit 1 }
   function judge(key) {
     key = package ":" architecture
-    if (key in installed && installed[key] != version) print "differs", package, installed[key], version
-    package = ""
+    if (!lists) { if (present) installed[key] = version }
+    else if (key in installed && installed[key] != version) print "differs", package, installed[key], version
+    package = ""; present = 0
   }
-'
+' || exit 1
 echo "lists $count"
 if [ -e /run/reboot-required ]; then echo 'reboot yes'; else echo 'reboot no'; fi
 echo end

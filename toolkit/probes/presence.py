@@ -7,10 +7,12 @@ from toolkit.probes._text import whole
 
 COMMAND = r"""
 set -e
-for file in sleep logind; do
-  systemd-analyze cat-config "systemd/$file.conf" |
-    sed -n "s/^[[:space:]]*\([A-Za-z]*\)[[:space:]]*=[[:space:]]*/$file.\1=/p"
-done
+systemd-analyze cat-config systemd/sleep.conf systemd/logind.conf |
+  awk '
+    /^\[Sleep\]/ { file = "sleep" }
+    /^\[Login\]/ { file = "logind" }
+    /^[ \t]*[A-Za-z]+[ \t]*=/ { sub(/^[ \t]*/, ""); sub(/[ \t]*=[ \t]*/, "="); print file "." $0 }
+  '
 automatic='autologin-user\|AutomaticLogin\|TimedLogin\|User'
 for file in /etc/lightdm/lightdm.conf /etc/lightdm/lightdm.conf.d/*.conf /etc/gdm3/daemon.conf /etc/sddm.conf \
   /etc/sddm.conf.d/*.conf; do

@@ -7,10 +7,17 @@ from toolkit.probes._text import flag, pairs, take
 
 # 198.51.100.1 is of TEST-NET-2 (RFC 5737), 2001:db8::1 of RFC 3849: `ip route get` sends nothing.
 COMMAND = """
-device() { ip -o "$1" route get "$2" 2>/dev/null | sed -n 's/.* dev \\([^ ]*\\).*/\\1/p' | head -n 1; }
+device() {
+  set -- $(ip -o "$1" route get "$2" 2>/dev/null)
+  while [ $# -gt 1 ]; do
+    if [ "$1" = dev ]; then echo "$2"; return; fi
+    shift
+  done
+}
+read -r forward </proc/sys/net/ipv4/ip_forward
 echo "v4 $(device -4 198.51.100.1)"
 echo "v6 $(device -6 2001:db8::1)"
-echo "forwarding $([ "$(cat /proc/sys/net/ipv4/ip_forward)" = 1 ] && echo yes || echo no)"
+echo "forwarding $([ "$forward" = 1 ] && echo yes || echo no)"
 """
 
 # v4 wg-nomade

@@ -9,19 +9,19 @@ COMMAND = f"""
 people=$(getent passwd | awk -F: '$3 != 0 && $3 != 65534 && $7 !~ /(nologin|false|sync)$/ {{ print $1 }}')
 if command -v sudo >/dev/null; then
   for login in $people; do
-    LC_ALL=C sudo -n -l -U "$login" 2>/dev/null | grep -q 'may run the following' && echo "sudo $login"
+    case $(LC_ALL=C sudo -n -l -U "$login" 2>/dev/null) in *'may run the following'*) echo "sudo $login";; esac
   done
 else
   echo {ABSENT}
 fi
-for group in sudo wheel docker lxd disk shadow; do
-  getent group "$group" | cut -d: -f4 | tr ',' '\\n' | sed -n 's/^./group &/p'
+getent group sudo wheel docker lxd disk shadow | while IFS=: read -r _ _ _ members; do
+  [ -z "$members" ] || echo "group $members"
 done
 echo end
 """
 
 # sudo nomade
-# group camille.roux
+# group camille.roux,alex
 # end
 
 
@@ -31,10 +31,10 @@ def parse(text: str) -> dict[str, object]:
     found: dict[str, set[str]] = {"sudo": set(), "group": set()}
     for line in lines:
         if line != ABSENT:
-            kind, login = line.split()
+            kind, logins = line.split()
             if kind not in found:
                 raise ValueError(f"neither sudo nor group: {line!r}")
-            found[kind].add(login)
+            found[kind].update(logins.split(","))
     return {
         "installed": ABSENT not in lines,
         "may_sudo": sorted(found["sudo"]),
