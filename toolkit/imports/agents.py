@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from toolkit.errors import Problem
+from toolkit.errors import Problem, ProblemsError
 from toolkit.i18n import _
 from toolkit.imports import bounds, cleaning
 from toolkit.imports.model import Chassis, Column, Machine, Place, Reading
@@ -76,6 +76,22 @@ class Found:
         entries = self.sections.setdefault(section, [])
         if len(entries) < ENTRIES:
             entries.append({name: entry[name][:FIELD_CHARACTERS] for name in READ[section] & entry.keys()})
+
+
+def refused(file: str, message: str, line: int = 1, column: int = 1) -> ProblemsError:
+    """Return the error for a file that is no inventory at all; `message` is in the user's language."""
+    return ProblemsError([Problem(file, line, column, message)])
+
+
+def check_size(data: bytes, file: str) -> None:
+    """Refuse what is larger than `AGENT_BYTES`.
+
+    Raises:
+        ProblemsError: it is.
+    """
+    if len(data) > AGENT_BYTES:
+        limit = AGENT_BYTES // bounds.MEBIBYTE
+        raise refused(file, _("larger than {limit} MiB: this is no inventory of one machine").format(limit=limit))
 
 
 def reading(found: Found, file: str) -> Reading:

@@ -9,7 +9,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from toolkit.errors import BadInputError, Problem
+from toolkit.errors import Problem
 from toolkit.i18n import _
 from toolkit.imports import agents, bounds
 from toolkit.imports.mapping import Mapping
@@ -29,17 +29,13 @@ def read(data: bytes, file: str, _mapping: Mapping | None = None) -> Reading:
     """Return the one machine of an agent's JSON; values of the wrong kind are problems, each with its name.
 
     Raises:
-        BadInputError: not JSON, too large or too deep, not an agent's inventory.
+        ProblemsError: not JSON, too large or too deep, not an agent's inventory.
     """
-    if len(data) > agents.AGENT_BYTES:
-        limit = agents.AGENT_BYTES // bounds.MEBIBYTE
-        raise BadInputError(
-            _("{file}: larger than {limit} MiB: this is no inventory of one machine").format(file=file, limit=limit)
-        )
+    agents.check_size(data, file)
     document = _document(data, file)
     content = document.get("content")
     if not isinstance(content, dict):
-        raise BadInputError(_("{file}: no “content”: not an inventory of GLPI's agent").format(file=file))
+        raise agents.refused(file, _("no “content”: not an inventory of GLPI's agent"))
     found, problems = agents.Found(), list[Problem]()
     found.not_a_computer = str(document.get("itemtype", "Computer")) != "Computer"
     found.partial = document.get("partial") is True
@@ -55,14 +51,12 @@ def _document(data: bytes, file: str) -> dict[str, Any]:
     try:
         document = json.loads(data.removeprefix(_UTF_8_MARK).decode("utf-8"))
     except json.JSONDecodeError as error:
-        message = _("{file}:{line}:{column}: not JSON ({error})")
-        raise BadInputError(
-            message.format(file=file, line=error.lineno, column=error.colno, error=error.msg)
-        ) from error
+        message = _("not JSON ({error})").format(error=error.msg)
+        raise agents.refused(file, message, error.lineno, error.colno) from error
     except RecursionError as error:
-        raise BadInputError(_("{file}: values nested too deep: not read").format(file=file)) from error
+        raise agents.refused(file, _("values nested too deep: not read")) from error
     except ValueError as error:  # not UTF-8, or a number of thousands of digits
-        raise BadInputError(_("{file}: not JSON in UTF-8").format(file=file)) from error
+        raise agents.refused(file, _("not JSON in UTF-8")) from error
     return document if isinstance(document, dict) else {}
 
 

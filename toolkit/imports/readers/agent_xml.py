@@ -9,9 +9,9 @@ from __future__ import annotations
 from pathlib import Path
 from xml.parsers import expat
 
-from toolkit.errors import BadInputError
+from toolkit.errors import ProblemsError
 from toolkit.i18n import _
-from toolkit.imports import agents, bounds
+from toolkit.imports import agents
 from toolkit.imports.mapping import Mapping
 from toolkit.imports.model import Reading
 from toolkit.imports.readers import Reader
@@ -31,13 +31,9 @@ def read(data: bytes, file: str, _mapping: Mapping | None = None) -> Reading:
     """Return the one machine of an agent's XML.
 
     Raises:
-        BadInputError: not well-formed, a document type or entities, too large or too deep, not an agent's inventory.
+        ProblemsError: not well-formed, a document type or entities, too large or too deep, not an agent's inventory.
     """
-    if len(data) > agents.AGENT_BYTES:
-        limit = agents.AGENT_BYTES // bounds.MEBIBYTE
-        raise BadInputError(
-            _("{file}: larger than {limit} MiB: this is no inventory of one machine").format(file=file, limit=limit)
-        )
+    agents.check_size(data, file)
     return agents.reading(_Handler(file).found(data), file)
 
 
@@ -65,9 +61,9 @@ class _Handler:
             raise self._wrong(_("not well-formed XML ({error})").format(error=error)) from error
         return self._found
 
-    def _wrong(self, message: str) -> BadInputError:
-        place = f"{self._parser.CurrentLineNumber}:{self._parser.CurrentColumnNumber + 1}"
-        return BadInputError(f"{self._file}:{place}: {message}")
+    def _wrong(self, message: str) -> ProblemsError:
+        line, column = self._parser.CurrentLineNumber, self._parser.CurrentColumnNumber + 1
+        return agents.refused(self._file, message, line, column)
 
     def _doctype(self, *_declared: object) -> None:
         raise self._wrong(_("a document type or entities, which no agent writes: not read"))
