@@ -168,6 +168,8 @@ def test_commune_settings_change_the_judgement(workspace: Workspace) -> None:
 
 
 def test_every_fleet_fact_exists_on_some_endpoint(workspace: Workspace) -> None:
+    path = workspace.commune("essai").fleet
+    path.write_text(path.read_text(encoding="utf-8") + "backup: {store: {port: 8022}}\n", "utf-8")
     config, fleet = load_config(workspace), load(workspace, "essai")
     tunnel = {"essai-portable-1": "10.77.9.2", "essai-portable-2": "10.77.9.3"}
     found = {item.name: facts_of(config, fleet, item, tunnel) for item in fleet.endpoints}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from toolkit import backup_facts
 from toolkit.fleet import Config, Fleet, Kind
 from toolkit.fleet.model import Endpoint, Gateway, OfficePc
 
@@ -16,10 +17,13 @@ FACTS = frozenset(
         "office_pc_address",  # laptop: address of its own office PC
         "office_pc_name",  # laptop: name of its own office PC
         "laptop_address",  # office PC: tunnel address of the laptop that may open a session
-        "escrow_recipients",  # laptop: age recipients of the CIG and of the commune
+        "escrow_recipients",  # laptop, office PC: age recipients of the CIG and of the commune
         "peer_networks",  # gateway: tunnel addresses of all laptops, as /32
         "jump_targets",  # gateway: address:port of the sshd of each endpoint behind it
         "vpn_door",  # gateway: protocol/port of the tunnel
+        "listening_ports",  # TCP ports that an endpoint may offer to a network
+        "backup_store",  # gateway: true when it keeps the backups of its commune
+        "backup_clients",  # gateway that keeps backups: names of the endpoints that send them
     }
 )
 
@@ -27,10 +31,10 @@ FACTS = frozenset(
 def facts_of(config: Config, fleet: Fleet, endpoint: Endpoint, tunnel: Mapping[str, str]) -> Mapping[str, Any]:
     """Return the facts of `FACTS` that exist for this endpoint; `tunnel` holds tunnel addresses by name."""
     facts: dict[str, Any] = {"name": endpoint.name, "management_account": config.management_account}
+    facts["listening_ports"] = [22]
     if isinstance(endpoint, Gateway):
         return facts | _gateway_facts(fleet, endpoint, tunnel)
-    if endpoint.kind is Kind.LAPTOP:
-        facts["escrow_recipients"] = [*config.escrow_recipients, *fleet.commune.escrow_recipients]
+    facts["escrow_recipients"] = [*config.escrow_recipients, *fleet.commune.escrow_recipients]
     post = fleet.post_of(endpoint.name)
     if post is None:
         return facts
@@ -47,8 +51,13 @@ def _gateway_facts(fleet: Fleet, gateway: Gateway, tunnel: Mapping[str, str]) ->
     laptops = [tunnel[laptop.name] for laptop in fleet.laptops if laptop.name in tunnel]
     used = {post.office_pc for post in fleet.posts}
     office_pcs = [pc.office_address for pc in fleet.office_pcs if pc.name in used]
-    return {
+    facts = {
         "peer_networks": [f"{address}/32" for address in laptops],
         "jump_targets": [f"{address}:22" for address in (*laptops, *office_pcs)],
         "vpn_door": f"udp/{gateway.public.port}",
     }
+    if fleet.backup is None or not backup_facts.on_gateway(fleet):
+        return facts
+    clients = [endpoint.name for endpoint in (*fleet.laptops, *fleet.office_pcs)]
+    ports = [22, fleet.backup.store.port]
+    return facts | {"listening_ports": ports, "backup_store": True, "backup_clients": clients}

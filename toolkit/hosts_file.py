@@ -12,7 +12,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from toolkit import settings
+from toolkit import backup_facts, settings
 from toolkit.fleet import Config, Fleet, Kind
 from toolkit.fleet import addresses as tunnel_addresses
 from toolkit.fleet.addresses import Addresses
@@ -73,6 +73,7 @@ def _commune_facts(workspace: Workspace, config: Config, fleet: Fleet) -> dict[s
         "nomade_office_network": gateway.office.network,
         "nomade_public_dir": "{{ inventory_dir }}/public",
         "nomade_escrow_dir": "{{ inventory_dir }}/escrow",
+        **backup_facts.store(fleet),
     }
 
 
@@ -88,6 +89,7 @@ def _host_variables(fleet: Fleet, endpoint: Endpoint, way: Route, addresses: Add
         case Kind.GATEWAY:
             variables["nomade_tunnel_address"] = addresses.tunnel[endpoint.name]
             variables["nomade_peers"] = [_peer(fleet, laptop.name, addresses) for laptop in fleet.laptops]
+            variables |= backup_facts.clients(fleet, addresses.tunnel)
         case Kind.LAPTOP:
             variables |= _laptop_facts(fleet, endpoint.name, addresses)
         case Kind.OFFICE_PC:
@@ -101,7 +103,7 @@ def _laptop_facts(fleet: Fleet, name: str, addresses: Addresses) -> dict[str, An
     pc = _office_pc_of(fleet, name)
     if pc is not None:
         facts["nomade_office_pc"] = {"name": pc.name, "address": pc.office_address, "port": _REMOTE_DESKTOP_PORT}
-    return facts | {"nomade_services": _services(fleet.applications_of(name))}
+    return facts | {"nomade_services": [*_services(fleet.applications_of(name)), *backup_facts.as_services(fleet)]}
 
 
 def _office_pc_facts(fleet: Fleet, endpoint: Endpoint, addresses: Addresses) -> dict[str, Any]:
@@ -120,7 +122,7 @@ def _peer(fleet: Fleet, laptop: str, addresses: Addresses) -> dict[str, Any]:
     pc = _office_pc_of(fleet, laptop)
     if pc is not None:
         peer["office_pc"] = {"address": pc.office_address, "port": _REMOTE_DESKTOP_PORT}
-    return peer | {"services": _services(fleet.applications_of(laptop))}
+    return peer | {"services": [*_services(fleet.applications_of(laptop)), *backup_facts.as_services(fleet)]}
 
 
 def _office_pc_of(fleet: Fleet, laptop: str) -> OfficePc | None:

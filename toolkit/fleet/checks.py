@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from ipaddress import IPv4Address, IPv4Network, ip_address
 
+from toolkit.fleet import backup
 from toolkit.fleet.document import Document, Path_, suggestion
 from toolkit.fleet.model import Fleet
 from toolkit.fleet.parts import Endpoint, FixedPost
@@ -43,6 +44,7 @@ def check(
     _check_eligibility(document, fleet)
     _check_machines(document, fleet, elsewhere, broken)
     _check_fates(document, fleet)
+    backup.check(document, fleet.backup)
     start, _hyphen, end = fleet.regime.hours.partition("-")
     if start >= end:
         document.report(("regime", "hours"), _("the hours end before they begin"))

@@ -6,6 +6,7 @@ from fnmatch import fnmatchcase
 from functools import cached_property
 
 from toolkit.errors import NothingEvaluatedError
+from toolkit.fleet.backup import Backup
 from toolkit.fleet.declarations import Declaration
 from toolkit.fleet.parts import (
     Application,
@@ -47,6 +48,7 @@ class Fleet(Model):
     replaced: tuple[Replacement, ...] = ()
     """What `nomade replace` did, oldest first."""
     regime: Regime = Regime()
+    backup: Backup | None = None
     settings: Settings = Settings()
     declarations: tuple[Declaration, ...] = ()
 
