@@ -6,8 +6,8 @@ MEBIBYTE = 1024 * 1024
 
 FILE_BYTES = 32 * MEBIBYTE
 """A GLPI export of 20,000 computers with 30 columns is about 8 MB."""
-UNPACKED_BYTES = 256 * MEBIBYTE
-"""Of one spreadsheet, all its parts together, as its directory declares them and as they truly unpack."""
+UNPACKED_BYTES = 64 * MEBIBYTE
+"""Of one spreadsheet, all its parts together: 20,000 rows of 30 columns are about 30; memory is some ten times that."""
 UNPACKING_RATIO = 200
 """Unpacked over packed size of a part above `RATIO_FROM`; ordinary sheets are at 5 to 30, a bomb at 1000."""
 RATIO_FROM = 4 * MEBIBYTE
@@ -16,6 +16,8 @@ PARTS = 2_000
 """Files inside one spreadsheet."""
 ROWS = 100_000
 """Five times the largest CIG: 20,000 endpoints."""
+SHEET_ROWS = 1_048_576
+"""Rows of a sheet in Excel and LibreOffice, which write formats down to the last one; beyond is forgery."""
 COLUMNS = 256
 """GLPI offers about 150 columns for computers."""
 CELL_CHARACTERS = 32_767

@@ -8,6 +8,7 @@ from pathlib import Path
 from toolkit.errors import BadInputError
 from toolkit.i18n import _
 from toolkit.imports import bounds
+from toolkit.imports.columns import proposed
 from toolkit.imports.mapping import Mapping
 from toolkit.imports.model import Reading
 from toolkit.imports.readers import HEAD, Reader, reader_of
@@ -23,6 +24,19 @@ def read(path: Path, mapping: Mapping | None = None) -> Reading:
     return _reader(data, path).read(data, str(path), mapping)
 
 
+def propose(path: Path) -> Mapping:
+    """Return which header was recognised for which field, for the user to see, save and change.
+
+    Raises:
+        BadInputError: the file cannot be read, or is no table of any kind.
+    """
+    data = contents(path)
+    reader = _reader(data, path)
+    if reader.tables is None:
+        raise BadInputError(_("{file}: no table: it needs no mapping of columns").format(file=path))
+    return proposed(reader.tables(data, str(path)))
+
+
 def contents(path: Path) -> bytes:
     """Return the bytes of a file, `bounds.FILE_BYTES` at most.
 
@@ -35,13 +49,13 @@ def contents(path: Path) -> bytes:
             data = stream.read(bounds.FILE_BYTES + 1)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        raise BadInputError(_("{path}: cannot read: {reason}").format(path=path, reason=reason)) from error
+        raise BadInputError(_("{file}: cannot be read: {reason}").format(file=path, reason=reason)) from error
     if not data:
-        raise BadInputError(_("{path}: the file is empty").format(path=path))
+        raise BadInputError(_("{file}: the file is empty").format(file=path))
     if len(data) > bounds.FILE_BYTES:
         limit = bounds.FILE_BYTES // bounds.MEBIBYTE
         raise BadInputError(
-            _("{path}: larger than {limit} MiB: this is no list of machines").format(path=path, limit=limit)
+            _("{file}: larger than {limit} MiB: this is no list of machines").format(file=path, limit=limit)
         )
     return data
 
@@ -50,8 +64,8 @@ def _reader(data: bytes, path: Path) -> Reader:
     reader = reader_of(data[:HEAD], path)
     if reader is None:
         raise BadInputError(
-            _("{path}: not a list that can be read (spreadsheet .xlsx or .ods, CSV, agent JSON or XML)").format(
-                path=path
+            _("{file}: not a list that can be read (spreadsheet .xlsx or .ods, CSV, agent JSON or XML)").format(
+                file=path
             )
         )
     return reader

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from toolkit.imports.mapping import Mapping
 from toolkit.imports.model import Reading
+from toolkit.imports.table import Table
 
 HEAD = 65_536
 """How many bytes of a file `recognises` sees: enough to get past an XML declaration, comments and blank lines."""
@@ -35,6 +36,8 @@ class Reader:
     recognises: Callable[[bytes, Path], bool]
     read: Callable[[bytes, str, Mapping | None], Reading]
     rank: int = 0
+    tables: Callable[[bytes, str], tuple[Table, ...]] | None = None
+    """For files that are tables: the sheets that hold something, from which a mapping can be proposed."""
 
 
 @cache
