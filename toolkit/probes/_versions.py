@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 _PARTS = re.compile(r"([^0-9]*)([0-9]*)")
 
 
+@lru_cache(maxsize=65_536)  # a fleet has the same packages on every endpoint
 def newer(candidate: str, installed: str) -> bool:
     """Return whether `candidate` is a later version than `installed`."""
     return _key(candidate) > _key(installed)

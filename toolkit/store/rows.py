@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Iterable
-from dataclasses import asdict
+from dataclasses import fields
 from typing import Any
 
 from sqlalchemy import Row
@@ -67,6 +67,9 @@ def endpoint_row(audit: Audit, part: EndpointAudit, run: int) -> dict[str, Any]:
     }
 
 
+_CHECK = tuple(field.name for field in fields(Check))
+
+
 def finding_row(finding: Finding, endpoint_audit: int) -> dict[str, Any]:
     """`stale` is left out: it depends on the day one looks, not on what was found."""
     return {
@@ -75,7 +78,7 @@ def finding_row(finding: Finding, endpoint_audit: int) -> dict[str, Any]:
         "severity": finding.severity.value,
         "verdict": finding.verdict.value,
         "reason": finding.reason,
-        "checks": [asdict(check) for check in finding.checks],
+        "checks": [{name: getattr(check, name) for name in _CHECK} for check in finding.checks],
         "probe": finding.probe,
         "detail": finding.detail,
         "waived": finding.waived,
