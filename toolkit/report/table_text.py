@@ -188,17 +188,18 @@ def _findings(console: Console, report: Report, look: Look) -> None:
         if lines:
             title = plain.one_line(machine.name)
             console.print(Text.assemble("\n", (title, "bold"), "  ", _state(machine.state, report.language)))
-        for line in lines:
-            console.print(_line(line, report.language))
+            # One call for all: printing line by line was the largest part of what an audit costs this machine.
+            shown = Text("\n").join(_line(line, report.language) for line in lines)
+            console.print(Padding(shown, (0, 0, 0, 2)))
 
 
-def _line(line: Line, language: str) -> Padding:
+def _line(line: Line, language: str) -> Text:
     sign, style = _VERDICT_SIGNS[line.verdict]
     words = f"{wording.verdict(line, language)}, {wording.severity(line.severity, language)}"
     text = Text.assemble((sign, style), f" {line.control}  {plain.one_line(line.title)} ({words})")
     for remark in _remarks(line, language):
         text.append(f"\n  {remark}", style="dim")
-    return Padding(text, (0, 0, 0, 2))
+    return text
 
 
 def _remarks(line: Line, language: str) -> Iterator[str]:
