@@ -10,15 +10,8 @@ from toolkit.workspace import Workspace
 
 
 @click.command(name="apply", help=_("Bring endpoints to the declared state; can be run again at any time."))
-@options.workspace
-@options.communes
-@options.all_communes
-@options.limit
-@click.option("-t", "--tags", help=_("Only these roles or topics: tags separated by commas."))
 @click.option("-C", "--check", is_flag=True, help=_("Change nothing, say what would change."))
-@click.option("-D", "--diff", is_flag=True, help=_("Show the differences of files."))
-@click.option("-v", "--verbose", count=True, help=_("Show Ansible's own output (repeat for more)."))
-@click.option("--eval", "evaluate", is_flag=True, help=_("Print the Ansible command instead of running it."))
+@options.provisioning
 def command(
     workspace: Workspace,
     communes: tuple[str, ...],

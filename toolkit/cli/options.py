@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
 
 import click
 
 from toolkit.i18n import _
 from toolkit.workspace import Workspace, find
-
-F = TypeVar("F", bound=Callable[..., Any])
 
 
 def _find(context: click.Context, _parameter: click.Parameter, value: Path | None) -> Workspace | None:
@@ -37,6 +34,18 @@ all_communes_anyhow = click.option(
     "--all-communes", is_flag=True, expose_value=False, help=_("Work on every commune of the workspace.")
 )
 limit = click.option("-l", "--limit", help=_("Only these endpoints: names separated by commas, * allowed."))
+
+_tags = click.option("-t", "--tags", help=_("Only these roles or topics: tags separated by commas."))
+_differences = click.option("-D", "--diff", is_flag=True, help=_("Show the differences of files."))
+_verbose = click.option("-v", "--verbose", count=True, help=_("Show Ansible's own output (repeat for more)."))
+_evaluate = click.option("--eval", "evaluate", is_flag=True, help=_("Print the Ansible command instead of running it."))
+
+
+def provisioning(command: Callable[..., int]) -> Callable[..., int]:
+    """Give a command the options of every run of the playbooks."""
+    for option in (_evaluate, _verbose, _differences, _tags, limit, all_communes, communes, workspace):
+        command = option(command)
+    return command
 
 
 def touched_communes(workspace: Workspace, communes: tuple[str, ...], every: bool) -> list[str]:

@@ -10,14 +10,7 @@ from toolkit.workspace import Workspace
 
 
 @click.command(name="plan", help=_("Say what apply would change on each endpoint; nothing is changed."))
-@options.workspace
-@options.communes
-@options.all_communes
-@options.limit
-@click.option("-t", "--tags", help=_("Only these roles or topics: tags separated by commas."))
-@click.option("-D", "--diff", is_flag=True, help=_("Show the differences of files."))
-@click.option("-v", "--verbose", count=True, help=_("Show Ansible's own output (repeat for more)."))
-@click.option("--eval", "evaluate", is_flag=True, help=_("Print the Ansible command instead of running it."))
+@options.provisioning
 def command(
     workspace: Workspace,
     communes: tuple[str, ...],
