@@ -1,6 +1,8 @@
-"""`nomade inventory`: check the fleet files, write the Ansible inventory, show what it holds."""
+"""`nomade inventory`: lists into fleet files, fleet files into the Ansible inventory, and what they hold."""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 import click
 
@@ -38,6 +40,66 @@ def generate(workspace: Workspace, communes: tuple[str, ...]) -> None:
 
     for path, changed in generate_all(workspace, workspace.select(communes)):
         click.echo(_("{file}: written").format(file=path) if changed else _("{file}: up to date").format(file=path))
+
+
+@command.command(
+    "import",
+    help=_(
+        "Merge lists of machines and people into fleet.yml: spreadsheets (.xlsx, .ods, CSV), GLPI exports, inventories "
+        "of agents. Nothing is written when anything is wrong."
+    ),
+)
+@options.workspace
+@options.communes
+@options.all_communes_anyhow
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FILE...")
+@click.option(
+    "--mapping", type=click.Path(path_type=Path, dir_okay=False), help=_("File that says which column is what.")
+)
+@click.option(
+    "--save-mapping",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help=_("Write what the columns were taken for into this file, to be corrected and given as --mapping."),
+)
+@click.option("-n", "--dry-run", is_flag=True, help=_("Show what would change in fleet.yml; write nothing."))
+@click.option(
+    "--system",
+    type=click.Choice(["debian-12", "debian-13", "ubuntu-24.04"]),
+    default="debian-12",
+    show_default=True,
+    help=_("System of new endpoints that run another one today."),
+)
+@click.option(
+    "--partial", is_flag=True, help=_("The list is not the whole park: what it does not name is not missing.")
+)
+@click.option("--skip-unknown-entities", is_flag=True, help=_("Leave rows aside whose entity is no commune's."))
+def import_(
+    workspace: Workspace,
+    communes: tuple[str, ...],
+    files: tuple[Path, ...],
+    mapping: Path | None,
+    save_mapping: Path | None,
+    dry_run: bool,
+    system: str,
+    partial: bool,
+    skip_unknown_entities: bool,
+) -> None:
+    from toolkit.imports import importing, summary
+
+    request = importing.Request(files, mapping, save_mapping, system, skip_unknown_entities, partial)
+    prepared = importing.from_files(workspace, workspace.select(communes), request)
+    for line in summary.columns(prepared.columns):
+        click.echo(line, err=True)
+    if dry_run:
+        for line in summary.difference(prepared):
+            click.echo(line)
+    else:
+        importing.write(workspace, prepared)
+    for line in summary.lines(prepared, limit=None if dry_run else summary.MAXIMUM):
+        click.echo(line)
+    for file in prepared.files:
+        said = _("{file}: would change") if dry_run else _("{file}: written; next: nomade inventory generate")
+        click.echo(said.format(file=file.path), err=True)
 
 
 @command.command(help=_("Show the settings of one endpoint and where each comes from."))
