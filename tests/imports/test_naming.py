@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.fleet import sample
+from tests.fleet.conftest import _english as _english
 from toolkit.errors import BadInputError
 from toolkit.fleet import Kind, load
 from toolkit.fleet.text import LOGIN_PATTERN, NAME_PATTERN, RESERVED_LOGINS

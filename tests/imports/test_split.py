@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.fleet import sample
+from tests.fleet.conftest import _english as _english
 from toolkit.fleet import Fleet, load
 from toolkit.imports.model import Place
 from toolkit.imports.split import Split
