@@ -70,3 +70,8 @@ def test_a_folder_without_inventories_is_an_error(tmp_path: Path) -> None:
 def test_links_are_not_followed_round_in_circles(folder: Path) -> None:
     (folder / "circle").symlink_to(folder)
     assert len(read_all([folder]).machines) == 3
+
+
+def test_inventories_are_no_list_of_the_whole_park(folder: Path) -> None:
+    # Columns that are read make a table, and what a table does not name is missing from the park.
+    assert not [column for column in read_all([folder]).columns if column.field]

@@ -6,7 +6,6 @@ The JSON of GLPI's agent and the XML of FusionInventory and OCS name the same th
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from toolkit.errors import Problem, ProblemsError
@@ -42,17 +41,6 @@ PERSONAL: dict[str, frozenset[str]] = {
     "LOCAL_USERS": frozenset(),
     "LOCAL_GROUPS": frozenset(),
     "PROCESSES": frozenset(),
-}
-# Field of the `Machine` → where it comes from.
-_SOURCES = {
-    "name": "HARDWARE/NAME",
-    "serial": "BIOS/SSN",
-    "model": "BIOS/SMODEL",
-    "chassis": "HARDWARE/CHASSIS_TYPE",
-    "system": "OPERATINGSYSTEM/FULL_NAME",
-    "macs": "NETWORKS/MACADDR",
-    "address": "NETWORKS/IPADDRESS",
-    "encrypted": "DRIVES/ENCRYPT_STATUS",
 }
 _NO_CARD = frozenset({"loopback", "bridge", "alias", "aggregate", "dialup", "bluetooth", "ppp", "tunnel", "tap"})
 _YES = frozenset({"1", "yes", "true", "oui", "virtual"})
@@ -106,17 +94,12 @@ def reading(found: Found, file: str) -> Reading:
         message = _("the inventory has neither a name nor a serial number (HARDWARE/NAME, BIOS/SSN)")
         hint = _("run the agent as root, with its inventory task whole")
         return Reading(problems=(Problem(file, 1, 1, message, hint),))
-    return Reading(machines=(machine,), columns=tuple(_columns(found, machine)))
+    return Reading(machines=(machine,), columns=_columns(found))
 
 
-def _columns(found: Found, machine: Machine) -> Iterator[Column]:
-    for name, source in _SOURCES.items():
-        if getattr(machine, name) not in (None, (), Chassis.UNKNOWN):
-            yield Column(source, name)
-    if machine.entity is not None:
-        yield Column("TAG", "entity")
-    for source in sorted(found.personal):
-        yield Column(source, None, personal=True)
+def _columns(found: Found) -> tuple[Column, ...]:
+    """Return what was not read for it is personal. What was read is no choice of columns: nothing to show of it."""
+    return tuple(Column(source, None, personal=True) for source in sorted(found.personal))
 
 
 def _machine(found: Found, place: Place) -> Machine:

@@ -83,7 +83,7 @@ class _Sorter:
             clean = _tidy(machine)
             if self._sound(clean, clean.place) and (lot := self._lot(clean.entity, clean.place)):
                 lot.machines.append(clean)
-                lot.whole = lot.whole or bool(reading.columns)
+                lot.whole = lot.whole or any(column.field for column in reading.columns)
         for person in reading.people:
             if self._sound(person, person.place) and (lot := self._lot(person.entity, person.place)):
                 lot.people.append(person)
