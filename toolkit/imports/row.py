@@ -66,13 +66,20 @@ class Row:
             return None
 
     def text(self, name: str) -> str | None:
-        """Return the cell of a field as one line of text; None when it is empty or a placeholder."""
-        return self.get(name, lambda cell: values.line(cell, glpi=self.layout.glpi) or None)
+        """Return the cell of a field as one line of text; None when it is empty."""
+        cell = self.raw(name)
+        if not cell:
+            return None
+        try:
+            return values.line(cell, glpi=self.layout.glpi) or None
+        except values.Unclear as error:
+            self.report(name, str(error), error.hint)
+            return None
 
     def word(self, name: str, meaning: Callable[[str], T]) -> T | None:
         """Return what the one line of text in a field's cell means."""
         text = self.text(name)
-        return self.get(name, lambda _cell: meaning(text)) if text is not None else None
+        return None if text is None else self.get(name, lambda _cell: meaning(text))
 
     def place(self, name: str | None = None) -> Place:
         """Return where the cell of a field is, or the row."""

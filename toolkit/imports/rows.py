@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 from toolkit.errors import BadInputError, Problem
-from toolkit.fleet.text import folded
 from toolkit.i18n import _
 from toolkit.imports import cleaning, values
 from toolkit.imports.columns import Layout, layout
@@ -19,6 +19,7 @@ _EXAMPLES = ("(exemple)", "(example)")
 """Ends the one cell that marks a template's example row."""
 _FIELDS_OF_A_LIST = 2
 """Known headers that make a sheet a list; notes and help have one by chance."""
+_model = lru_cache(maxsize=4096)(cleaning.model)
 
 
 def reading(tables: Sequence[Table], file: str, mapping: Mapping | None) -> Reading:
@@ -53,7 +54,7 @@ def _read_table(table: Table, how: Layout, found: Found) -> None:
     for number, cells in table.rows:
         if number > how.row:
             row = Row(table.name, number, cells, how, headers, found)
-            if any(cell.rstrip().casefold().endswith(_EXAMPLES) for cell in cells):
+            if any(cell.endswith((")", " ")) and cell.rstrip().casefold().endswith(_EXAMPLES) for cell in cells):
                 row.leave(_("example row of the template"))
             else:
                 take(row)
@@ -141,7 +142,7 @@ def _key(one: Machine | None) -> str | None:
 
 def _add_machine(row: Row, one: Machine, *, shared: bool) -> None:
     """Keep a machine; the same one again is a problem, unless it is an office PC that several people use."""
-    key = ("serial", folded(one.serial)) if one.serial else ("name", folded(one.entity or ""), folded(one.name or ""))
+    key = (values.compared(one.serial),) if one.serial else _name_key(one)
     known = row.found.known_machines.setdefault(key, one)
     if known is one:
         row.found.machines.append(one)
@@ -153,13 +154,17 @@ def _add_machine(row: Row, one: Machine, *, shared: bool) -> None:
         )
 
 
+def _name_key(one: Machine) -> tuple[str, ...]:
+    return values.compared(one.entity or ""), values.compared(one.name or "")
+
+
 def _take_person(row: Row) -> str | None:
     """Take the person of a row, once however often they appear. Return what names them in a pairing."""
     name, login = _names(row)
     if name is None and login is None:
         return None
     entity = row.text("entity")
-    key = (folded(entity or ""), folded(login or name or ""))
+    key = (values.compared(entity or ""), values.compared(login or name or ""))
     if key not in row.found.known_people:
         row.found.known_people.add(key)
         place = row.place(next((one for one in _NAMING if row.raw(one).strip()), None))
@@ -187,7 +192,7 @@ def machine(row: Row, prefix: str = "", kind: Chassis | None = None) -> Machine 
     """Return the machine of a row, whose fields start with `prefix`; None when neither name nor serial is said."""
     glpi = row.layout.glpi
     name = row.word(f"{prefix}name", values.machine_name)
-    serial = row.word(f"{prefix}serial", lambda text: cleaning.serial(text))
+    serial = row.word(f"{prefix}serial", cleaning.serial)
     if name is None and serial is None:
         return None
     of_office = prefix == "office_pc_" or not prefix
@@ -197,7 +202,7 @@ def machine(row: Row, prefix: str = "", kind: Chassis | None = None) -> Machine 
         entity=row.text("entity"),
         name=name,
         serial=serial,
-        model=cleaning.model(row.text(f"{prefix}maker"), row.text(f"{prefix}model")),
+        model=_model(row.text(f"{prefix}maker"), row.text(f"{prefix}model")),
         system=_system(row.text(f"{prefix}system"), row.text(f"{prefix}system_version")),
         chassis=kind or row.word("chassis", lambda text: values.chassis(text, glpi=glpi)) or Chassis.UNKNOWN,
         macs=row.get(f"{prefix}macs", lambda cell: values.macs(cell, glpi=glpi)) or (),
@@ -208,7 +213,7 @@ def machine(row: Row, prefix: str = "", kind: Chassis | None = None) -> Machine 
 
 
 def _system(system: str | None, version: str | None) -> str | None:
-    if system and version and folded(version) not in folded(system):
+    if system and version and values.compared(version) not in values.compared(system):
         return f"{system} {version}"[: values.LONGEST].strip()
     return system
 

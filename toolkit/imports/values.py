@@ -7,12 +7,16 @@ import ipaddress
 import re
 import unicodedata
 from datetime import date
+from functools import lru_cache
 
 from toolkit.fleet.text import folded, forbidden
 from toolkit.i18n import _
 from toolkit.imports import cleaning
 from toolkit.imports.fields import words_of
 from toolkit.imports.model import Chassis, Fate
+
+_REPEATED = 4096
+"""Cells kept that were understood: a list says the same of its columns of places, makers and kinds again and again."""
 
 LONGEST = 200
 """What `fleet.yml` takes of any text."""
@@ -83,6 +87,7 @@ class Unclear(ValueError):  # noqa: N818 — says what a cell is, not that somet
         self.hint = hint
 
 
+@lru_cache(maxsize=_REPEATED)
 def line(cell: str, *, glpi: bool = False) -> str:
     """Return a cell as one line of clean text, accents and apostrophes as written (in NFC); empty when it says nothing.
 
@@ -117,6 +122,11 @@ def machine_name(text: str) -> str:
     if _PHONE.fullmatch(text):
         raise Unclear(_("looks like a telephone number"), _("is this the column of the machine's name?"))
     return text
+
+
+def compared(text: str) -> str:
+    """Return a line as it is compared with others: without accents and case."""
+    return text.lower() if text.isascii() else folded(text)
 
 
 def is_private(text: str) -> bool:
@@ -159,6 +169,7 @@ def _is_address(part: str) -> bool:
     return True
 
 
+@lru_cache(maxsize=_REPEATED)
 def chassis(text: str, *, glpi: bool = False) -> Chassis:
     """Return what kind of machine a word says; in GLPI, whose types are anybody's, unknown words are UNKNOWN."""
     words = set(words_of(text).split())
@@ -175,6 +186,7 @@ def chassis(text: str, *, glpi: bool = False) -> Chassis:
     return found
 
 
+@lru_cache(maxsize=_REPEATED)
 def encrypted(cell: str, *, glpi: bool = False) -> bool | None:
     """Return whether all volumes are said to be encrypted; None when only some are, or it is not said."""
     lines = [words_of(part) for part in _BREAK.sub("\n", _plain(cell, glpi)).split("\n") if part.strip()]
@@ -195,6 +207,7 @@ def fate(text: str) -> tuple[Fate, str | None]:
     raise Unclear(_("no fate of a fixed post that is known"), _("“gardé”, “retiré” or “inchangé”"))
 
 
+@lru_cache(maxsize=_REPEATED)
 def is_gone(status: str) -> bool:
     """Return whether a status says that the machine is there no more (`Au rebut`, `Volé`)."""
     return bool(_GONE.search(folded(status)))
