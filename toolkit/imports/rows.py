@@ -14,6 +14,7 @@ from toolkit.imports.mapping import Mapping
 from toolkit.imports.model import Chassis, Fate, Machine, Pairing, Person, Place, Reading
 from toolkit.imports.row import Found, Row
 from toolkit.imports.table import Table
+from toolkit.imports.template import HELP_SHEET
 
 _EXAMPLES = ("(exemple)", "(example)")
 """Ends the one cell that marks a template's example row."""
@@ -38,7 +39,7 @@ def reading(tables: Sequence[Table], file: str, mapping: Mapping | None) -> Read
     for table, how in layouts:
         if (table, how) in lists:
             _read_table(table, how, found)
-        else:
+        elif table.sheet != HELP_SHEET:
             found.left_aside.append((Place(table.name, table.rows[0][0]), _("sheet without headers that are known")))
     return _closed(found, [how for _table, how in lists])
 
