@@ -137,11 +137,11 @@ FUSION = """<?xml version="1.0" encoding="UTF-8" ?>
 
 OCS = """<?xml version="1.0" encoding="UTF-8"?>
 <REQUEST>
-  <ACCOUNTINFO>
-    <KEYNAME>TAG</KEYNAME>
-    <KEYVALUE>NA</KEYVALUE>
-  </ACCOUNTINFO>
   <CONTENT>
+    <ACCOUNTINFO>
+      <KEYNAME>TAG</KEYNAME>
+      <KEYVALUE>NA</KEYVALUE>
+    </ACCOUNTINFO>
     <BIOS>
       <SMANUFACTURER>HP</SMANUFACTURER>
       <SMODEL>HP ProBook 450 G8 Notebook PC</SMODEL>
