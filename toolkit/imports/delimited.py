@@ -26,7 +26,8 @@ _SAMPLE = 65_536
 _SAMPLE_ROWS = 30
 _CONTROLS = re.compile("[\x00-\x08\x0e-\x1a\x1c-\x1f]")
 _BINARY_SHARE = 0.02
-"""More control characters than this are no text; a list with stray ones is told cell by cell."""
+_STRAY = 4
+"""More control characters than this share of all, and a few, are no text; of a list with few each cell is told."""
 # Excel writes and reads this first line; other programs show it as a row.
 _SEPARATOR_LINE = re.compile("(?i)sep=([;,\t|])(?:\r\n|\r|\n)")
 
@@ -36,7 +37,7 @@ def looks_binary(head: bytes) -> bool:
     if any(head.startswith(bom) for bom, _encoding in _BOMS) or _without_bom(head):
         return False
     controls = len(_CONTROLS.findall(head.decode("latin-1")))
-    return controls > len(head) * _BINARY_SHARE
+    return controls > _STRAY + len(head) * _BINARY_SHARE
 
 
 def decode(data: bytes, file: str) -> str:

@@ -90,7 +90,7 @@ PERSONAL = re.compile(
     r" (?:e ?mail|mails?|courriel|messagerie"
     r"|tel|telephones?|phones?|mobile|gsm|numero portable|portable (?:perso\w*|pro\w*)|fax|contact urgence"
     r"|usager numero|numero usager|alternate username number"
-    r"|naissance|ne le|nee? le|birth\w*|birthday|age"
+    r"|naissance|nee?|birth\w*|birthday|age"
     r"|adresse (?:perso\w*|postale|privee|domicile)|domicile|home address|postal address|address line|code postal"
     r"|postcode|zip|rue|street|voie"
     r"|securite sociale|nir|social security|ssn|numero secu\w*|secu"

@@ -21,6 +21,7 @@ _REPEATED = 4096
 LONGEST = 200
 """What `fleet.yml` takes of any text."""
 
+_TEMPLATE = frozenset("{#")  # with which template syntax begins
 _BREAK = re.compile(r"<\s*br\s*/?\s*>|\r\n|[\r\n\v\f\x85\u2028\u2029]", re.IGNORECASE)
 _INVISIBLE = dict.fromkeys(map(ord, "\u00ad\u200b\u2060\ufeff"))
 _LIST = re.compile(r"[\s,;]+")
@@ -94,7 +95,12 @@ def line(cell: str, *, glpi: bool = False) -> str:
     Of GLPI, HTML entities and `<br>` are read as what they stand for. Raises Unclear for characters that may stand
     nowhere (controls, bidirectional overrides, template syntax) and for what is too long.
     """
-    if cell.isascii() and cell.isprintable() and not (glpi and ("&" in cell or "<" in cell)) and "{" not in cell:
+    if (
+        cell.isascii()
+        and cell.isprintable()
+        and not (glpi and ("&" in cell or "<" in cell))
+        and not _TEMPLATE & set(cell)
+    ):
         text = " ".join(cell.split())
     else:
         text = " ".join(_BREAK.sub(" ", _plain(cell, glpi)).split())
