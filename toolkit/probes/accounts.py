@@ -63,6 +63,7 @@ def parse(text: str) -> dict[str, object]:
         "without_password": [item.login for item in accounts if item.kind == "empty"],
         "weak_hash": [item.login for item in accounts if item.has_password and item.kind not in STRONG],
         "system_with_shell": [item.login for item in accounts if 0 < item.uid < 1000 and not _no_login(item.shell)],
+        "system_with_password": [item.login for item in accounts if 0 < item.uid < 1000 and item.has_password],
         "root_password": next((item.kind != "locked" for item in accounts if item.login == "root"), True),
         "humans": [item.login for item in humans],
         "longest_validity": max((item.longest for item in dated), default=0),

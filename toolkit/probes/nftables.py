@@ -46,13 +46,15 @@ class _Ruleset:
 
 
 def parse(text: str) -> dict[str, object]:
-    """Return policies per hook, `<hook>_open` (accepted with no condition on interface or peer: `tcp/22`, `any`), and
-    `sources_<port>`: the addresses that reach a TCP port (`*` when the rule names none; `anywhere_<port>`: any does).
+    """Return policies per hook, `<hook>_open` (accepted with no condition on interface or peer: `tcp/22`, `any`),
+    `<hook>_logged` (something is), `<hook>_invalid_dropped` (packets of no connection), and `sources_<port>`: the
+    addresses that reach a TCP port (`*` when the rule names none; `anywhere_<port>`: any does).
     """
     if text.strip() == ABSENT:
         nothing: dict[str, object] = {"installed": False}
         for hook in HOOKS:
             nothing |= {f"{hook}_policy": "accept", f"{hook}_open": ["any"]}
+            nothing |= {f"{hook}_logged": False, f"{hook}_invalid_dropped": False}
         for port in WATCHED:
             nothing |= {f"sources_{port}": ["*"], f"anywhere_{port}": True}
         return nothing
@@ -63,6 +65,9 @@ def parse(text: str) -> dict[str, object]:
         accepted = list(_accepted(ruleset, hook))
         opened = {name for path in accepted if not path.restricted for name in _names(path)}
         facts[f"{hook}_open"] = sorted(opened | ({"any"} if policy == "accept" else set()))
+        rules = list(_reached(ruleset, hook))
+        facts[f"{hook}_logged"] = any("log" in part for rule in rules for part in rule)
+        facts[f"{hook}_invalid_dropped"] = any(_drops_invalid(ruleset, rule) for rule in rules)
         if hook == "input":
             facts |= {f"sources_{port}": _sources(accepted, port, policy) for port in WATCHED}
             facts |= {f"anywhere_{port}": bool(ANYWHERE & set(_sources(accepted, port, policy))) for port in WATCHED}
@@ -111,6 +116,32 @@ def _accepted(ruleset: _Ruleset, hook: str) -> Iterator[_Path]:
     for key, chain in _base(ruleset, hook).items():
         if chain.get("policy") == "drop":
             yield from (path for path in _walk(ruleset, key, _Path(), frozenset()) if not path.never)
+
+
+def _reached(ruleset: _Ruleset, hook: str) -> Iterator[list[dict[str, Any]]]:
+    """Every rule of the chains that drop by default, and of those they jump to."""
+    waiting = [key for key, chain in _base(ruleset, hook).items() if chain.get("policy") == "drop"]
+    seen: set[tuple[str, str, str]] = set()
+    while waiting:
+        key = waiting.pop()
+        if key in seen:
+            continue
+        seen.add(key)
+        for rule in ruleset.rules.get(key, []):
+            yield rule
+            targets = (part.get("jump") or part.get("goto") for part in rule)
+            waiting += [(*key[:2], _target(target)) for target in targets if target]
+
+
+def _drops_invalid(ruleset: _Ruleset, rule: list[dict[str, Any]]) -> bool:
+    """Whether the rule drops packets in the state `invalid`, on no other condition."""
+    matches = [part["match"] for part in rule if "match" in part]
+    if len(matches) != 1 or not any("drop" in part for part in rule) or not isinstance(matches[0], dict):
+        return False
+    right = matches[0].get("right")
+    values = right.get("set") if isinstance(right, dict) else right if isinstance(right, list) else [right]
+    is_state = matches[0].get("left") == {"ct": {"key": "state"}} and matches[0].get("op") in ("in", "==")
+    return is_state and isinstance(values, list) and "invalid" in values
 
 
 def _walk(ruleset: _Ruleset, key: tuple[str, str, str], path: _Path, above: frozenset[Any]) -> Iterator[_Path]:

@@ -43,6 +43,9 @@ FACTS = {
     "group_check": "sesman.Security.AlwaysGroupCheck",
     "group": "sesman.Security.TerminalServerUsers",
     "idle": "sesman.Sessions.IdleTimeLimit",
+    "sessions": "sesman.Sessions.MaxSessions",
+    "remote_applications": "xrdp.Channels.rail",
+    "video_player": "xrdp.Channels.xrdpvr",
 }
 
 

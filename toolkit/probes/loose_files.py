@@ -1,0 +1,43 @@
+"""Files and folders that anybody may change or nobody owns, and programs that run with more rights than their user."""
+
+from __future__ import annotations
+
+from toolkit.probes import Probe
+from toolkit.probes._text import whole
+
+# Four levels down is where programs, settings and shared folders are; documents, device files, other machines' disks
+# and people's own folders are left out. The number of lines is bounded.
+SKIPPED = (
+    "/proc", "/sys", "/dev", "/run", "/media", "/mnt", "/net", "/usr/share", "/usr/src", "/usr/include",
+    "/var/lib/dpkg", "/var/lib/docker", "/var/lib/containers", "/home/*/*", "/snap",
+)  # fmt: skip
+NETWORKS = ("nfs", "nfs4", "cifs", "fuse.sshfs", "autofs")
+COMMAND = f"""
+find / -maxdepth 4 \\( {" -o ".join(f"-path '{path}'" for path in SKIPPED)} \\
+  -o {" -o ".join(f"-fstype {name}" for name in NETWORKS)} \\) -prune -o \\( -type d -perm -0002 ! -perm -1000 \\
+  -printf 'folder %p\\n' -o -type f -perm -0002 -printf 'file %p\\n' \\) , \\
+  -type f -perm /6000 -printf 'privileged %p\\n' , \\( -nouser -o -nogroup \\) -printf 'unowned %p\\n' 2>/dev/null |
+  head -n 1000
+echo end
+"""
+
+# privileged /usr/bin/sudo
+# folder /srv/partage
+# file /etc/exports
+# unowned /opt/logiciel
+# end
+KINDS = {"folder": "open_folders", "file": "open_files", "privileged": "privileged", "unowned": "unowned"}
+
+
+def parse(text: str) -> dict[str, object]:
+    """Return the paths of each kind: `open_folders`, `open_files`, `privileged` (setuid, setgid), `unowned`."""
+    found: dict[str, set[str]] = {name: set() for name in KINDS.values()}
+    for line in whole(text):
+        kind, _, path = line.partition(" ")
+        if kind not in KINDS or not path.startswith("/"):
+            raise ValueError(f"not a path: {line!r}")
+        found[KINDS[kind]].add(path)
+    return {name: sorted(paths) for name, paths in found.items()}
+
+
+PROBE = Probe(name="loose_files", command=COMMAND, parse=parse)
