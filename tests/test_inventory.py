@@ -17,10 +17,14 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.bench import _plain_hosts
 from tests.fleet import sample
-from toolkit import inventory, paths
+from tests.fleet.hosts import variables, variables_in
+from toolkit import host_facts, inventory, paths
 from toolkit.cli import run
 from toolkit.errors import BadInputError, ExitCode
+from toolkit.fleet import load_all
+from toolkit.fleet.addresses import load as load_addresses
 from toolkit.fleet.roles import role_variables
 from toolkit.workspace import Workspace
 
@@ -38,17 +42,20 @@ def ansible(folder: Path, program: str, *arguments: str) -> str:
     return done.stdout
 
 
-def generated(folder: Path, text: str = sample.FLEET) -> tuple[Workspace, dict[str, Any]]:
-    """Generate the sample's inventory and return the workspace and the commune's group."""
+def generated(folder: Path, text: str = sample.FLEET) -> tuple[Workspace, dict[str, dict[str, Any]]]:
+    """Generate the sample's inventory and return the workspace and each host's variables."""
     workspace = sample.workspace(folder, essai=text)
     inventory.generate(workspace, "essai")
-    content = yaml.safe_load(workspace.commune("essai").hosts.read_text(encoding="utf-8"))
-    return workspace, content["all"]["children"]["commune_essai"]
+    return workspace, variables(workspace.commune("essai").hosts)
 
 
 def test_facts_of_the_contract_are_all_there(tmp_path: Path) -> None:
-    _workspace, group = generated(tmp_path)
-    assert group["vars"] == {
+    workspace, _hosts = generated(tmp_path)
+    content = json.loads(workspace.commune("essai").hosts.read_text(encoding="utf-8"))
+    told = content["all"]["children"]["commune_essai"]["vars"]
+    assert {name: told.pop(name) for name in [*told] if name.startswith(("ansible_control", "ansible_ssh_common"))}
+    assert told == {
+        "ansible_port": 22,
         "ansible_user": "nomade",
         "ansible_ssh_private_key_file": "{{ inventory_dir }}/../../.nomade/keys/management_ed25519",
         "nomade_commune": "essai",
@@ -71,8 +78,16 @@ def test_facts_of_the_contract_are_all_there(tmp_path: Path) -> None:
     }
 
 
-def facts(group: dict[str, Any], host: str) -> dict[str, Any]:
-    return {name: value for name, value in group["hosts"][host].items() if name.startswith("nomade_")}
+def members(listed: dict[str, Any], group: str) -> list[str]:
+    """Return the hosts of a group and of those below it, as `ansible-inventory --list` has them."""
+    below = listed[group].get("children", [])
+    return [*listed[group].get("hosts", []), *(host for child in below for host in members(listed, child))]
+
+
+def facts(hosts: dict[str, dict[str, Any]], host: str) -> dict[str, Any]:
+    """Return what is told to one host and not to the whole commune."""
+    common = hosts["essai-bureau-2"].keys() - {"nomade_kind", "nomade_office_address"}
+    return {name: value for name, value in hosts[host].items() if name.startswith("nomade_") and name not in common}
 
 
 def test_places_for_what_endpoints_make_are_there_and_kept_by_git(tmp_path: Path) -> None:
@@ -83,24 +98,24 @@ def test_places_for_what_endpoints_make_are_there_and_kept_by_git(tmp_path: Path
 
 
 def test_each_kind_of_endpoint_gets_its_own_facts(tmp_path: Path) -> None:
-    _workspace, group = generated(tmp_path)
+    _workspace, hosts = generated(tmp_path)
     pay = {"id": "paie", "address": "198.51.100.10", "port": 443, "protocol": "tcp"}
     depot = {"id": "depot", "address": "198.51.100.11", "port": 3142, "protocol": "tcp"}
-    assert facts(group, "essai-portable-1") == {
+    assert facts(hosts, "essai-portable-1") == {
         "nomade_kind": "laptop",
         "nomade_tunnel_address": "10.77.9.2",
         "nomade_teleworker": {"login": "anna", "name": "Anna Petit"},
         "nomade_office_pc": {"name": "essai-bureau-1", "address": "198.51.100.20", "port": 3389},
         "nomade_services": [pay, depot],
     }
-    assert facts(group, "essai-bureau-1") == {
+    assert facts(hosts, "essai-bureau-1") == {
         "nomade_kind": "office_pc",
         "nomade_office_address": "198.51.100.20",
         "nomade_teleworker": {"login": "anna", "name": "Anna Petit"},
         "nomade_laptop": {"name": "essai-portable-1", "tunnel_address": "10.77.9.2"},
     }
-    assert facts(group, "essai-bureau-2") == {"nomade_kind": "office_pc", "nomade_office_address": "198.51.100.21"}
-    gateway = facts(group, "essai-passerelle")
+    assert facts(hosts, "essai-bureau-2") == {"nomade_kind": "office_pc", "nomade_office_address": "198.51.100.21"}
+    gateway = facts(hosts, "essai-passerelle")
     assert gateway["nomade_tunnel_address"] == "10.77.9.1"
     assert gateway["nomade_peers"] == [
         {
@@ -115,8 +130,8 @@ def test_each_kind_of_endpoint_gets_its_own_facts(tmp_path: Path) -> None:
 
 def test_f007_a_laptop_without_a_post_reaches_only_what_everyone_does(tmp_path: Path) -> None:
     text = sample.changed("  - {teleworker: bruno, laptop: essai-portable-2}\n", "")
-    _workspace, group = generated(tmp_path, text)
-    spare = facts(group, "essai-portable-2")
+    _workspace, hosts = generated(tmp_path, text)
+    spare = facts(hosts, "essai-portable-2")
     assert [service["id"] for service in spare["nomade_services"]] == ["depot"]
     assert "nomade_teleworker" not in spare
     assert "nomade_office_pc" not in spare
@@ -125,18 +140,18 @@ def test_f007_a_laptop_without_a_post_reaches_only_what_everyone_does(tmp_path: 
 def test_only_settings_that_differ_from_the_default_are_written(tmp_path: Path) -> None:
     same = role_variables()["base_timezone"].default
     text = sample.FLEET + f"settings:\n  commune: {{base_timezone: {same}, base_locale: C.UTF-8}}\n"
-    _workspace, group = generated(tmp_path, text)
-    assert all(host["base_locale"] == "C.UTF-8" for host in group["hosts"].values())
-    assert not any("base_timezone" in host for host in group["hosts"].values())
+    _workspace, hosts = generated(tmp_path, text)
+    assert all(host["base_locale"] == "C.UTF-8" for host in hosts.values())
+    assert not any("base_timezone" in host for host in hosts.values())
 
 
 def test_f062_the_same_files_give_the_same_inventory(tmp_path: Path) -> None:
-    workspace, _group = generated(tmp_path)
+    workspace, _variables = generated(tmp_path)
     hosts = workspace.commune("essai").hosts
     first, before = hosts.read_bytes(), hosts.stat()
     assert not inventory.generate(workspace, "essai")
     assert hosts.stat().st_mtime_ns == before.st_mtime_ns
-    assert first.splitlines()[0].startswith("# Généré".encode())
+    assert "Généré par « nomade inventory generate »" in first.decode().splitlines()[0]
     hosts.unlink()
     assert inventory.generate(workspace, "essai")
     assert hosts.read_bytes() == first
@@ -156,9 +171,8 @@ def test_f014_whatever_text_is_accepted_comes_out_as_it_went_in(tmp_path: Path, 
     except BadInputError:
         return
     raw = workspace.commune("essai").hosts.read_bytes()
-    for loader in (yaml.SafeLoader, yaml.CSafeLoader):
-        content = yaml.load(raw, Loader=loader)  # noqa: S506 — both are safe
-        host = content["all"]["children"]["commune_essai"]["hosts"]["essai-portable-1"]
+    for content in (json.loads(raw), yaml.load(raw, Loader=yaml.SafeLoader), yaml.load(raw, Loader=yaml.CSafeLoader)):
+        host = variables_in(content)["essai-portable-1"]
         assert host["nomade_teleworker"]["name"] == name
         assert host["base_time_servers"] == [value]
 
@@ -204,8 +218,8 @@ def test_plain_ansible_reads_two_communes_without_mixing_them(tmp_path: Path) ->
     for group in ("@commune_essai:", "@commune_voisin:", "@laptops:", "@office_pcs:", "@gateways:"):
         assert group in graph
     listed = json.loads(ansible(tmp_path, "ansible-inventory", *files, "--list"))
-    assert len(listed["laptops"]["hosts"]) == 4
-    assert len(listed["commune_essai"]["hosts"]) == 5
+    assert len(members(listed, "laptops")) == 4
+    assert len(members(listed, "commune_essai")) == 5
     variables = listed["_meta"]["hostvars"]
     assert variables["essai-portable-1"]["nomade_gateway"] == "essai-passerelle"
     assert variables["voisin-portable-1"]["nomade_gateway"] == "voisin-passerelle"
@@ -214,16 +228,24 @@ def test_plain_ansible_reads_two_communes_without_mixing_them(tmp_path: Path) ->
 def test_communes_with_the_same_office_network_share_no_connection(tmp_path: Path) -> None:
     workspace = sample.workspace(tmp_path, essai=sample.FLEET, voisin=sample.other("voisin", 1))
     away = 'bureau-1: {enrolled: "2026-03-01T10:00:00+00:00", host_key: SHA256:AAAA, path: gateway}\n'
-    places = []
     for commune in ("essai", "voisin"):
         workspace.commune(commune).enrolment.write_text(f"{commune}-{away}", encoding="utf-8")
         inventory.generate(workspace, commune)
-        content = yaml.safe_load(workspace.commune(commune).hosts.read_text(encoding="utf-8"))
-        hosts = content["all"]["children"][f"commune_{commune}"]["hosts"]
-        places.append(hosts[f"{commune}-bureau-1"])
-    assert places[0]["ansible_host"] == places[1]["ansible_host"]
-    assert places[0]["ansible_control_path"] != places[1]["ansible_control_path"]
-    assert len(places[0]["ansible_control_path"]) < 30
+    said = played(tmp_path, workspace, "essai", "voisin")
+    places = [said[f"{commune}-bureau-1"] for commune in ("essai", "voisin")]
+    assert places[0]["address"] == places[1]["address"]
+    connections = {host["connection"] for host in said.values()}
+    assert len(connections) == len(said) > 8
+    assert all(re.fullmatch(r"%\(directory\)s/[0-9a-f]{12}", connection) for connection in connections)
+
+
+def test_the_connection_of_a_machine_that_moved_is_another_one(tmp_path: Path) -> None:
+    workspace, _hosts = generated(tmp_path)
+    before = played(tmp_path, workspace)["essai-bureau-1"]["connection"]
+    away = 'essai-bureau-1: {enrolled: "2026-03-01T10:00:00+00:00", host_key: SHA256:AAAA, path: gateway}\n'
+    workspace.commune("essai").enrolment.write_text(away, encoding="utf-8")
+    inventory.generate(workspace, "essai")
+    assert played(tmp_path, workspace)["essai-bureau-1"]["connection"] != before
 
 
 PLAY = """\
@@ -233,14 +255,16 @@ PLAY = """\
     - ansible.builtin.debug:
         msg: >-
           {{ {"host": inventory_hostname, "args": ansible_ssh_common_args, "public": nomade_public_dir,
-              "key": ansible_ssh_private_key_file, "name": (nomade_teleworker | default({})).get("name")} | to_json }}
+              "key": ansible_ssh_private_key_file, "address": ansible_host, "connection": ansible_control_path,
+               "name": (nomade_teleworker | default({})).get("name")} | to_json }}
 """
 
 
-def played(folder: Path, workspace: Workspace) -> dict[str, dict[str, str]]:
+def played(folder: Path, workspace: Workspace, *communes: str) -> dict[str, dict[str, str]]:
     """Run a playbook that prints what roles would receive, and return it by host."""
     (folder / "play.yml").write_text(PLAY)
-    output = ansible(folder, "ansible-playbook", "-i", str(workspace.commune("essai").hosts), "play.yml")
+    files = [f"-i{workspace.commune(commune).hosts}" for commune in communes or ("essai",)]
+    output = ansible(folder, "ansible-playbook", *files, "play.yml")
     said = {}
     for host, result in re.findall(r"^ok: \[(.+)\] => (\{.*\})$", output, re.MULTILINE):
         message = json.loads(result)["msg"]
@@ -332,3 +356,31 @@ def test_init_overwrites_nothing_and_spares_other_folders(tmp_path: Path) -> Non
     (tmp_path / "other" / "thesis.txt").write_text("x")
     assert run(["init", str(tmp_path / "other")]) == ExitCode.BAD_INPUT
     assert [path.name for path in (tmp_path / "other").iterdir()] == ["thesis.txt"]
+
+
+def test_plain_ansible_gives_each_host_of_the_demonstration_what_stands_inline_in_a_plain_inventory(
+    tmp_path: Path,
+) -> None:
+    shutil.copytree(paths.demo_dir(), tmp_path / "demo", ignore=shutil.ignore_patterns(".nomade"))
+    workspace = Workspace(tmp_path / "demo")
+    config, fleets = load_all(workspace, workspace.communes())
+    files = [f"-i{workspace.commune(fleet.commune.id).hosts}" for fleet in fleets]
+    listed = json.loads(ansible(tmp_path, "ansible-inventory", *files, "--list"))["_meta"]["hostvars"]
+    expected = {}
+    for fleet in fleets:
+        addresses = load_addresses(workspace.commune(fleet.commune.id).addresses, fleet)
+        common = host_facts.of_commune(workspace, config, fleet)
+        for name, own in _plain_hosts.by_host(workspace, config, fleet, addresses).items():
+            expected[name] = common | own
+    for name, told in listed.items():
+        arguments = told.pop("ansible_ssh_common_args").replace("{{ inventory_hostname }}", name)
+        assert arguments == expected[name].pop("ansible_ssh_common_args")
+        assert "inventory_hostname" in told.pop("ansible_control_path")
+    assert listed == expected
+    assert len(listed) == 6
+    one = ansible(tmp_path, "ansible-inventory", *files, "--host", "valsorbe-portable-1")
+    assert json.loads(one)["nomade_office_pc"] == expected["valsorbe-portable-1"]["nomade_office_pc"]
+    graph = ansible(tmp_path, "ansible-inventory", *files, "--graph", "laptops")
+    assert "valsorbe-portable-1" in graph
+    assert "pontlierre-portable-1" in graph
+    assert "bureau" not in graph

@@ -5,11 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import yaml
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
 
 from tests.fleet import sample
 from toolkit import settings
 from toolkit.errors import BadInputError, NothingEvaluatedError
-from toolkit.fleet import Fleet, load
+from toolkit.fleet import Fleet, Settings, load
 from toolkit.fleet.roles import Variable, role_variables
 from toolkit.settings import Setting
 
@@ -78,3 +82,26 @@ def test_profile_settings_name_variables_that_exist() -> None:
     for name in catalogue.profiles:
         assert dict(settings.of_profile(name)) == catalogue.settings(name)
         assert set(catalogue.settings(name)) <= set(role_variables())
+
+
+@hypothesis_settings(max_examples=60, deadline=None)
+@given(st.data())
+def test_layers_give_every_endpoint_its_values(data: st.DataObject) -> None:
+    known = {name: variable for name, variable in role_variables().items() if variable.role == "base"}
+    values = st.sampled_from(["one", "two", known["base_timezone"].default])
+    layer = st.dictionaries(st.sampled_from(sorted(known)), values, max_size=4)
+    names = ("essai-passerelle", "essai-portable-1", "essai-bureau-1")
+    chosen = Settings(
+        commune=data.draw(layer),
+        laptop=data.draw(layer),
+        office_pc=data.draw(layer),
+        gateway=data.draw(layer),
+        endpoints={name: data.draw(layer) for name in names},
+    )
+    profile = data.draw(layer)
+    fleet = Fleet.model_validate(yaml.safe_load(sample.FLEET)).model_copy(update={"settings": chosen})
+    written = settings.layered(fleet, profile)
+    defaults = {name: variable.default for name, variable in role_variables().items() if not variable.computed}
+    for endpoint in fleet.endpoints:
+        told = defaults | written.commune | written.kinds[endpoint.kind] | written.endpoints.get(endpoint.name, {})
+        assert told == {name: item.value for name, item in settings.effective(fleet, endpoint.name, profile).items()}

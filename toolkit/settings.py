@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import ChainMap
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -12,6 +13,7 @@ from toolkit.catalogue import Catalogue, Profile
 from toolkit.catalogue_files import read_folder
 from toolkit.errors import Problem, ProblemsError
 from toolkit.fleet.model import Fleet
+from toolkit.fleet.parts import Kind
 from toolkit.fleet.roles import role_variables
 
 Source: TypeAlias = Literal["default", "profile", "commune", "kind", "endpoint"]
@@ -70,3 +72,29 @@ def effective(
         if not variable.computed
     }
     return defaults | above
+
+
+@dataclass(frozen=True, slots=True)
+class Layered:
+    """What must be written for a commune, each kind and each endpoint, so that every endpoint has its own values."""
+
+    commune: dict[str, Any]
+    kinds: dict[Kind, dict[str, Any]]
+    endpoints: dict[str, dict[str, Any]]
+
+
+def layered(fleet: Fleet, profile_settings: Mapping[str, object]) -> Layered:
+    """Return the values of `effective` as layers where the particular wins, without what a layer below says already."""
+    defaults = {name: variable.default for name, variable in role_variables().items() if not variable.computed}
+    commune = _beyond({**profile_settings, **fleet.settings.commune}, defaults)
+    known = ChainMap(commune, defaults)
+    kinds = {kind: _beyond(fleet.settings.of_kind(kind), known) for kind in Kind}
+    endpoints = {
+        name: _beyond(values, known.new_child(kinds[fleet.endpoint(name).kind]))
+        for name, values in fleet.settings.endpoints.items()
+    }
+    return Layered(commune, kinds, endpoints)
+
+
+def _beyond(layer: Mapping[str, Any], below: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in sorted(layer.items()) if name not in below or below[name] != value}

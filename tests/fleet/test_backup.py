@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
-import yaml
 
 from tests.fleet import sample
+from tests.fleet.hosts import variables
 from toolkit import backup_facts, fleet, inventory
 from toolkit.errors import BadInputError
 from toolkit.fleet_facts import facts_of
@@ -17,12 +18,10 @@ GATEWAY = "backup:\n  store: {port: 8022}\n"
 ELSEWHERE = f"backup:\n  store: {{address: 198.51.100.60, port: 2022, host_key: {KEY}}}\n"
 
 
-def _hosts(folder: Path, section: str) -> dict[str, dict[str, object]]:
+def _hosts(folder: Path, section: str) -> dict[str, dict[str, Any]]:
     workspace = sample.workspace(folder, essai=sample.FLEET + section)
     inventory.generate(workspace, "essai")
-    group = yaml.safe_load(workspace.commune("essai").hosts.read_text(encoding="utf-8"))["all"]["children"]
-    commune = group["commune_essai"]
-    return {"all": commune["vars"], **commune["hosts"]}
+    return variables(workspace.commune("essai").hosts)
 
 
 def test_without_a_store_nothing_is_said_of_one(tmp_path: Path) -> None:
@@ -31,7 +30,7 @@ def test_without_a_store_nothing_is_said_of_one(tmp_path: Path) -> None:
 
 def test_a_gateway_that_keeps_backups_knows_who_sends_them_and_from_where(tmp_path: Path) -> None:
     hosts = _hosts(tmp_path, GATEWAY)
-    assert hosts["all"]["nomade_backup_store"] == {"port": 8022, "account": "nomade-store"}
+    assert hosts["essai-bureau-2"]["nomade_backup_store"] == {"port": 8022, "account": "nomade-store"}
     assert hosts["essai-passerelle"]["nomade_backup_clients"] == [
         {"name": "essai-portable-1", "address": "10.77.9.2"},
         {"name": "essai-portable-2", "address": "10.77.9.3"},
@@ -43,11 +42,11 @@ def test_a_gateway_that_keeps_backups_knows_who_sends_them_and_from_where(tmp_pa
 def test_another_store_is_a_service_that_every_laptop_reaches(tmp_path: Path) -> None:
     hosts = _hosts(tmp_path, ELSEWHERE)
     service = {"id": "backup", "address": "198.51.100.60", "port": 2022, "protocol": "tcp"}
-    assert hosts["all"]["nomade_backup_store"]["host_key"] == KEY  # type: ignore[index]
+    assert hosts["essai-bureau-2"]["nomade_backup_store"]["host_key"] == KEY
     assert "nomade_backup_clients" not in hosts["essai-passerelle"]
-    assert service in hosts["essai-portable-2"]["nomade_services"]  # type: ignore[operator]
+    assert service in hosts["essai-portable-2"]["nomade_services"]
     peers = hosts["essai-passerelle"]["nomade_peers"]
-    assert all(service in peer["services"] for peer in peers)  # type: ignore[attr-defined]
+    assert all(service in peer["services"] for peer in peers)
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.fleet import sample
+from tests.fleet.hosts import variables
 from toolkit import inventory
 from toolkit.errors import BadInputError, NomadeError, NothingEvaluatedError, ProblemsError
 from toolkit.fleet import Kind, load, load_all, load_config
@@ -301,11 +302,9 @@ def test_nobody_takes_a_system_account(tmp_path: Path, login: str) -> None:
 def test_f015_hostile_text_is_refused_or_stays_data(tmp_path: Path, text: str) -> None:
     import json
 
-    import yaml
-
     workspace = sample.workspace(tmp_path, essai=sample.changed("Anna Petit", json.dumps(text)))
     inventory.generate(workspace, "essai")
-    hosts = yaml.safe_load(workspace.commune("essai").hosts.read_text())["all"]["children"]["commune_essai"]["hosts"]
+    hosts = variables(workspace.commune("essai").hosts)
     assert hosts["essai-portable-1"]["nomade_teleworker"] == {"login": "anna", "name": text}
 
 
