@@ -78,7 +78,8 @@ def test_people_are_not_read_and_that_is_said() -> None:
             ],
             True,
         ),
-        ([{"type": "/", "encrypt_status": "perhaps"}], False),
+        ([{"type": "/", "encrypt_status": "perhaps"}], None),
+        ([{"type": "/", "encrypt_status": "Yes"}, {"type": "/home", "encrypt_status": "Converting"}], None),
     ],
 )
 def test_encrypted_is_what_the_machine_declares_and_never_more(drives: list[Any], expected: bool | None) -> None:
@@ -122,6 +123,11 @@ def test_every_wrong_value_is_named_in_one_run() -> None:
     told = "\n".join(map(str, reading.problems))
     assert len(reading.problems) == 4
     assert all(name in told for name in ("content.bios.ssn", "content.hardware", "content.networks.mac", " 7 "))
+
+
+def test_a_file_full_of_wrong_values_is_told_in_bounds() -> None:
+    reading = read(in_json(networks=[{"mac": []}] * 200_000))
+    assert len(reading.problems) == 200
 
 
 @pytest.mark.parametrize(

@@ -27,8 +27,9 @@ RELEASES = {"valsorbe-bureau-1": "12", "valsorbe-portable-1": "13"}
 AGENTS = ("container/fusion", "hardware/fusion", "hardware/ocs")
 _INSTALL = """apt-get install --quiet --quiet --yes --no-install-recommends --no-download \
 -o Dpkg::Options::=--force-unsafe-io -o DPkg::Lock::Timeout=60 fusioninventory-agent ocsinventory-agent"""
-_FUSION = "fusioninventory-agent --force --no-category=software,process,environment --local"
-_OCS = "ocsinventory-agent --nosoftware --local="
+TAG = "Racine > CIG > Val d'Aït"
+_FUSION = f'fusioninventory-agent --force --no-category=software,process,environment --tag="{TAG}" --local'
+_OCS = f'ocsinventory-agent --nosoftware --tag="{TAG}" --local='
 _RUN = f"""set -eu
 export DEBIAN_FRONTEND=noninteractive
 {_INSTALL}
@@ -84,6 +85,7 @@ def test_a_real_inventory_of_a_laptop(inventories: Path, host: str, agent: str) 
     machine, written = only(inventories / host / "hardware" / agent)
     cards = set(re.findall(r"<MACADDR>(..:..:..:..:..:..)</MACADDR>", written)) - {"00:00:00:00:00:00"}
     assert (machine.name, machine.serial, machine.chassis) == (host, "PF3XK9T2", Chassis.LAPTOP)
+    assert machine.entity == TAG
     assert machine.model == "LENOVO ThinkPad T14 Gen 3"
     assert str(machine.system).startswith(f"Debian GNU/Linux {RELEASES[host]}")
     assert cards

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -75,3 +76,10 @@ def test_links_are_not_followed_round_in_circles(folder: Path) -> None:
 def test_inventories_are_no_list_of_the_whole_park(folder: Path) -> None:
     # Columns that are read make a table, and what a table does not name is missing from the park.
     assert not [column for column in read_all([folder]).columns if column.field]
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read every folder")
+def test_a_folder_that_cannot_be_read_is_an_error(folder: Path) -> None:
+    (folder / "computer").chmod(0)
+    with pytest.raises(BadInputError, match="computer"):
+        read_all([folder])

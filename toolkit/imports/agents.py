@@ -44,6 +44,7 @@ PERSONAL: dict[str, frozenset[str]] = {
 }
 _NO_CARD = frozenset({"loopback", "bridge", "alias", "aggregate", "dialup", "bluetooth", "ppp", "tunnel", "tap"})
 _YES = frozenset({"1", "yes", "true", "oui", "virtual"})
+_NOT_ENCRYPTED = frozenset({"no", "partially", "partial", "non", "0"})
 _BOOT = ("/boot", "/efi")
 
 
@@ -149,15 +150,17 @@ def _is_card(entry: Section) -> bool:
 
 
 def _encrypted(drives: list[Section]) -> bool | None:
-    """Return what the machine declares: True when its system volume is encrypted and none is said not to be.
+    """Return what the machine declares: True when its system volume is encrypted and no other is said not to be.
 
     On Linux agents write `Yes` or nothing, on Windows `Yes`, `No` or `Partially`. No word of the system volume is no
-    word at all, however many others are encrypted; half encrypted is not encrypted.
+    word at all, however many others are encrypted; half encrypted is not encrypted; a word nobody knows says nothing.
     """
     said = [(drive, drive.get("ENCRYPT_STATUS", "").strip().casefold()) for drive in drives if _is_fixed(drive)]
-    if any(status and status not in _YES for _drive, status in said):
+    words = {status for _drive, status in said if status}
+    if words & _NOT_ENCRYPTED:
         return False
-    return True if any(status in _YES and _is_system(drive) for drive, status in said) else None
+    system = any(status in _YES and _is_system(drive) for drive, status in said)
+    return True if system and words <= _YES else None
 
 
 def _is_system(drive: Section) -> bool:

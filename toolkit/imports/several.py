@@ -46,7 +46,8 @@ def _folder(path: Path) -> Reading:
 
 def _files(folder: Path) -> list[Path]:
     found: list[Path] = []
-    for base, folders, names in os.walk(folder):  # links to folders are not followed: they may lead round in a circle
+    # Links to folders are not followed: they may lead round in a circle.
+    for base, folders, names in os.walk(folder, onerror=_unreadable):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         found += [Path(base) / name for name in sorted(names) if not name.startswith(".")]
         if len(found) > FILES:
@@ -54,6 +55,11 @@ def _files(folder: Path) -> list[Path]:
                 _("{path}: more than {limit} files: this is no folder of inventories").format(path=folder, limit=FILES)
             )
     return found
+
+
+def _unreadable(error: OSError) -> None:
+    message = _("{path}: cannot read: {reason}")
+    raise BadInputError(message.format(path=error.filename, reason=error.strerror)) from error
 
 
 def _read(path: Path, mapping: Mapping | None) -> Reading:

@@ -41,6 +41,8 @@ def read(data: bytes, file: str, _mapping: Mapping | None = None) -> Reading:
     found.partial = document.get("partial") is True
     found.tag = _scalar(document.get("tag"))
     for name, value in content.items():
+        if len(problems) >= bounds.PROBLEMS:
+            break
         _section(found, str(name), value, file, problems)
     if problems and not found.not_a_computer and not found.partial:
         return Reading(problems=tuple(problems[: bounds.PROBLEMS]))
@@ -66,7 +68,7 @@ def _section(found: agents.Found, name: str, value: Any, file: str, problems: li
         found.personal.add(section)
     if section not in agents.READ and section not in agents.PERSONAL:
         return
-    for entry in value if isinstance(value, list) else [value]:
+    for entry in value[: agents.ENTRIES] if isinstance(value, list) else [value]:
         if not isinstance(entry, dict):
             message = _("content.{name}: “{value}” is no section of an inventory").format(
                 name=name, value=_short(entry)
