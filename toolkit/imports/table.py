@@ -40,11 +40,11 @@ def bounded(rows: Iterable[tuple[int, Iterable[str]]], file: str) -> Iterator[tu
     """
     total = 0
     for number, cells in rows:
-        if number > bounds.ROWS:
+        row = _trimmed(cells)
+        if number > bounds.SHEET_ROWS or (row and number > bounds.ROWS):
             raise at(
                 file, number, 1, _("more than {limit} rows: this is no list of machines").format(limit=bounds.ROWS)
             )
-        row = _trimmed(cells)
         if not row:
             continue
         total += len(row)
