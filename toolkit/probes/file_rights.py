@@ -6,6 +6,7 @@ from toolkit.probes import Probe
 from toolkit.probes._text import whole
 
 COMMAND = """
+set --
 for file in /etc/shadow /etc/gshadow /usr/bin/su /etc/wireguard/nomade.key; do
   if [ -e "$file" ]; then set -- "$@" "$file"; else echo "none $file"; fi
 done
