@@ -58,8 +58,8 @@ def _files(folder: Path) -> list[Path]:
 
 
 def _unreadable(error: OSError) -> None:
-    message = _("{path}: cannot read: {reason}")
-    raise BadInputError(message.format(path=error.filename, reason=error.strerror)) from error
+    message = _("{file}: cannot be read: {reason}")
+    raise BadInputError(message.format(file=error.filename, reason=error.strerror)) from error
 
 
 def _read(path: Path, mapping: Mapping | None) -> Reading:
