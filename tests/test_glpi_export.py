@@ -7,9 +7,12 @@ import io
 import shutil
 import stat
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from toolkit import catalogue, glpi_export, paths
 from toolkit.cli import export as export_verb
@@ -19,8 +22,9 @@ from toolkit.finding import Audit, EndpointAudit, EndpointStatus, Evidence, Find
 from toolkit.fleet import FixedPost, Fleet, load, load_config
 from toolkit.imports.model import Chassis
 from toolkit.imports.reading import read
+from toolkit.report import csv_table
 from toolkit.report.commune import reports
-from toolkit.report.model import Report
+from toolkit.report.model import Coverage, Report, State
 from toolkit.store import open_store
 from toolkit.workspace import Workspace
 
@@ -164,6 +168,26 @@ def test_no_text_becomes_a_formula_or_breaks_a_field(workspace: Workspace, writt
     data = glpi_export.table(changed(fleet, laptops=(laptop,)), report_of(workspace), {}, set(), "yyyy-mm-dd")
     (row,) = (row for row in rows_of(data) if row["Nom"] == laptop.name)
     assert row["Modèle"] == read
+    assert b'\\"' not in data
+
+
+_EMPTY = Report(ONE, ONE, "fr", "nomade", "", "", NOW, None, State.NEVER, Coverage())
+
+
+@cache
+def bare_fleet() -> Fleet:
+    """A fleet of a gateway and nothing else, read once for all examples."""
+    return changed(load(Workspace(paths.demo_dir()), ONE), laptops=(), office_pcs=(), posts=(), fixed_posts=())
+
+
+@given(st.lists(st.text(min_size=1, max_size=60), min_size=1, max_size=3))
+def test_any_text_stays_one_harmless_field(texts: list[str]) -> None:
+    posts = tuple(FixedPost(name=text, serial=text, model=text) for text in texts)
+    fleet = changed(bare_fleet(), fixed_posts=posts)
+    data = glpi_export.table(fleet, _EMPTY, {}, set(), "yyyy-mm-dd")
+    rows = list(csv.reader(io.StringIO(data.decode("utf-8"), newline=""), delimiter=";"))
+    assert [len(row) for row in rows] == [len(HEADER)] * (2 + len(texts))
+    assert not [field for row in rows for field in row if field.startswith(csv_table.FORMULA)]
     assert b'\\"' not in data
 
 
