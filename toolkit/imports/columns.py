@@ -14,7 +14,7 @@ from toolkit.imports.field_names import PERSONAL
 from toolkit.imports.fields import NAME_OR_PERSON, Meaning, is_glpi, meaning_of, words_of
 from toolkit.imports.mapping import Mapping
 from toolkit.imports.model import Column
-from toolkit.imports.table import Cells, Table
+from toolkit.imports.table import Cells, Table, printable, shown
 
 _HEADER_WITHIN = 20
 """A title, an empty row, a legend may stand above the headers, hardly more."""
@@ -50,7 +50,7 @@ def layout(table: Table, mapping: Mapping | None = None) -> Layout:
     fields = _resolved(columns, glpi)
     index, problems = _first_of_each(table, number, headers, fields, columns)
     told = tuple(
-        Column(header.strip(), field if index.get(field or "") == position else None, meaning.personal)
+        Column(printable(header), field if index.get(field or "") == position else None, meaning.personal)
         for position, (header, field, meaning) in enumerate(zip(headers, fields, columns, strict=True))
         if header.strip()
     )
@@ -112,7 +112,7 @@ def _first_of_each(
                     table.name,
                     number,
                     position + 1,
-                    _("two columns are called “{header}”").format(header=_shown(headers[position])),
+                    _("two columns are called “{header}”").format(header=shown(headers[position])),
                     _("rename one, or delete it"),
                 )
             )
@@ -128,21 +128,17 @@ def _mapped(table: Table, number: int, headers: Cells, mapping: Mapping) -> Layo
             number,
             1,
             _("no column is called “{header}”, which the mapping takes for {field}").format(
-                header=_shown(header), field=field
+                header=shown(header), field=field
             ),
-            suggestion(header, [one for one in headers if one.strip()]),
+            suggestion(shown(header), [shown(one) for one in headers if one.strip()]),
         )
         for field, header in mapping.columns.items()
         if words_of(header) not in places
     ]
     of = {position: field for field, position in index.items()}
     told = tuple(
-        Column(header.strip(), of.get(position), bool(PERSONAL.search(f" {words_of(header)} ")))
+        Column(printable(header), of.get(position), bool(PERSONAL.search(f" {words_of(header)} ")))
         for position, header in enumerate(headers)
         if header.strip()
     )
     return Layout(number, told, MappingProxyType(index), is_glpi(headers), tuple(problems))
-
-
-def _shown(header: str) -> str:
-    return " ".join(header.split())[:80]

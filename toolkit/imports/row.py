@@ -10,7 +10,7 @@ from toolkit.errors import Problem
 from toolkit.imports import bounds, values
 from toolkit.imports.columns import Layout
 from toolkit.imports.model import Machine, Pairing, Person, Place
-from toolkit.imports.table import Cells
+from toolkit.imports.table import Cells, shown
 
 T = TypeVar("T")
 
@@ -107,9 +107,3 @@ class Row:
         # What may be somebody's telephone number or address is not repeated.
         said = f" “{value}”:" if quote and value and not values.is_private(value) else ""
         self.found.add(Problem(self.table, self.number, column, f"{header}:{said} {message}", hint))
-
-
-def shown(text: str) -> str:
-    """Return a text for a message: printable, on one line, at most 60 characters."""
-    clean = " ".join("".join(sign if sign.isprintable() else "?" for sign in text[:200].replace("\n", " ")).split())
-    return clean if len(clean) <= 60 else f"{clean[:59]}…"

@@ -24,7 +24,18 @@ class Table:
     @property
     def name(self) -> str:
         """How places and problems call it."""
-        return f"{self.file} [{self.sheet}]" if self.sheet else self.file
+        return f"{self.file} [{shown(self.sheet)}]" if self.sheet else self.file
+
+
+def printable(text: str) -> str:
+    """Return a text of a list for people to read: on one line, other signs than letters and spaces as `?`."""
+    return " ".join("".join(sign if sign.isprintable() or sign.isspace() else "?" for sign in text).split())
+
+
+def shown(text: str) -> str:
+    """Return a text for a message: printable, at most 60 characters."""
+    clean = printable(text[:200])
+    return clean if len(clean) <= 60 else f"{clean[:59]}…"
 
 
 def at(file: str, row: int, column: int, message: str, hint: str = "") -> ProblemsError:

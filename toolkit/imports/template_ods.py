@@ -12,10 +12,10 @@ if TYPE_CHECKING:
 
 _TYPE = "application/vnd.oasis.opendocument.spreadsheet"
 _SPACES = " ".join(
-    f'xmlns:{short}="urn:oasis:names:tc:opendocument:xmlns:{name}:1.0"'
+    f'xmlns:{short}="urn:oasis:names:tc:opendocument:xmlns:{name}"'
     for short, name in (
-        *(("office", "office"), ("table", "table"), ("text", "text"), ("style", "style")),
-        *(("fo", "xsl-fo-compatible"), ("number", "datastyle"), ("of", "of")),
+        *(("office", "office:1.0"), ("table", "table:1.0"), ("text", "text:1.0"), ("style", "style:1.0")),
+        *(("fo", "xsl-fo-compatible:1.0"), ("number", "datastyle:1.0"), ("of", "of:1.2")),
     )
 )
 _STYLES = """<office:automatic-styles>
