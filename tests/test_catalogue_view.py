@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from toolkit.catalogue import load
-from toolkit.catalogue_view import covered, page
+from toolkit.catalogue_view import page
 from toolkit.cli import run
 from toolkit.errors import ExitCode
 from toolkit.i18n import set_language
@@ -52,24 +52,6 @@ def test_every_control_can_be_shown_in_both_languages(capsys: pytest.CaptureFixt
 def test_show_says_with_what_a_fact_is_compared(capsys: pytest.CaptureFixture[str]) -> None:
     text = printed(capsys, "controls", "show", "ssh-attempts-limited")
     assert "maxauthtries: at_most {setting: ssh_max_auth_tries}" in text
-
-
-def test_coverage_counts_what_has_no_control(capsys: pytest.CaptureFixture[str]) -> None:
-    rows = [row for row in covered(load(), "fr") if row.document == "anssi-bp028" and row.level == "minimal"]
-    done = sum(bool(row.controls) for row in rows)
-    assert 0 < done < len(rows)
-    text = printed(capsys, "controls", "coverage")
-    assert f"niveau minimal : {done} sur {len(rows)} ont un contrôle" in text
-    assert "aucun contrôle" in text
-    assert "disk-encrypted" in text.split("ne peuvent montrer")[1]
-
-
-def test_nothing_is_claimed_for_a_recommendation_without_a_control() -> None:
-    named = {control for row in covered(load(), "fr") for control in row.controls}
-    assert named <= set(load().controls)
-    for row in covered(load(), "fr"):
-        for name in row.controls:
-            assert row.item in load().controls[name].references[row.document]
 
 
 def test_profiles(capsys: pytest.CaptureFixture[str]) -> None:

@@ -151,10 +151,14 @@ class Profile(_Model):
 
 
 class Item(_Model):
-    """One recommendation of a document: our own short words for it, and its level if the document has levels."""
+    """One recommendation of a document: our own short words for it, and its level if the document has levels.
+
+    `gap` is what no control covers, and why: all of it when no control refers to it, else the rest.
+    """
 
     title: Text
     level: str | None = None
+    gap: Text | None = None
 
 
 class Reference(_Model):

@@ -1,25 +1,13 @@
-"""The catalogue as lines of text: lists, one control, and which recommendations are covered by which controls."""
+"""The catalogue as lines of text: lists, one control, one profile, and the page of all controls."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
-from toolkit.catalogue import Catalogue, Control, Expectation, Operand, Reference
+from toolkit.catalogue import Catalogue, Control, Expectation, Operand
 from toolkit.errors import BadInputError
 from toolkit.i18n import _, set_language
-
-
-@dataclass(frozen=True, slots=True)
-class Covered:
-    """One recommendation of a document and the controls that refer to it."""
-
-    document: str
-    item: str
-    level: str | None
-    title: str
-    controls: tuple[str, ...]
 
 
 def control_rows(catalogue: Catalogue, profile: str | None, language: str) -> list[dict[str, Any]]:
@@ -92,7 +80,8 @@ def _how(control: Control, language: str) -> Iterator[str]:
             months=control.manual.validity_months, value=control.manual[language]
         )
     if control.audit:
-        yield _("proven in: {value}").format(value=", ".join(_places()[place] for place in control.proven_in))
+        places = ", ".join(_places()[place] for place in control.proven_in) or _("nowhere yet")
+        yield _("proven in: {value}").format(value=places)
         yield _("probe: {value}").format(value=control.audit.probe)
         for key, expectation in control.audit.expect.items():
             yield f"  {key}: {_expected(expectation)}"
@@ -119,72 +108,8 @@ def _shown(operand: Any) -> str:
     return str(operand).lower() if isinstance(operand, bool) else str(operand)
 
 
-def covered(catalogue: Catalogue, language: str) -> list[Covered]:
-    """Return every recommendation of every document, in the documents' order, with the controls that refer to it."""
-    return [
-        Covered(reference.id, item, content.level, content.title[language], _controls_of(catalogue, reference.id, item))
-        for reference in catalogue.references.values()
-        for item, content in reference.items.items()
-    ]
-
-
-def _controls_of(catalogue: Catalogue, document: str, item: str) -> tuple[str, ...]:
-    return tuple(control.id for control in catalogue.controls.values() if item in control.references.get(document, []))
-
-
-def coverage_lines(catalogue: Catalogue, language: str) -> Iterator[str]:
-    """Yield, per document and level, which recommendations have controls; then where controls are proven.
-
-    A control answers part of a recommendation; nothing here says that one is met.
-    """
-    yield _("A control answers part of a recommendation: having one does not mean that all of it is checked.")
-    yield ""
-    rows = covered(catalogue, language)
-    for reference in catalogue.references.values():
-        yield reference.title[language]
-        if reference.note:
-            yield f"  {reference.note[language]}"
-        own = [row for row in rows if row.document == reference.id]
-        for level in reference.levels or [""]:
-            yield from _level_lines([row for row in own if (row.level or "") == level], level, reference)
-        yield ""
-    yield from _proof_lines(catalogue)
-
-
-def _level_lines(rows: list[Covered], level: str, reference: Reference) -> Iterator[str]:
-    done = sum(bool(row.controls) for row in rows)
-    name = _level_word(level) if level else _("all")
-    yield _("  {level}: {done} of {total} have a control").format(level=name, done=done, total=len(rows))
-    width = max(len(item) for item in reference.items)
-    for row in rows:
-        yield f"    {row.item:<{width}}  {row.title}: {', '.join(row.controls) or _('no control')}"
-
-
-def _level_word(level: str) -> str:
-    words = {
-        "minimal": _("minimal level"),
-        "intermediary": _("intermediary level"),
-        "enhanced": _("enhanced level"),
-        "high": _("high level"),
-    }
-    return words.get(level, level)
-
-
-def _proof_lines(catalogue: Catalogue) -> Iterator[str]:
-    automatic = [control for control in catalogue.controls.values() if control.audit]
-    shown = [control for control in automatic if "container" in control.proven_in]
-    hidden = [control.id for control in automatic if control not in shown]
-    yield _(
-        "{count} automatic controls proven in containers: failing on a bare machine, passing on a provisioned one"
-    ).format(count=len(shown))
-    yield _("{count} that containers cannot show (a virtual machine is needed):").format(count=len(hidden))
-    yield from (f"    {name}" for name in hidden)
-    default = [control for control in automatic if control.holds_by_default]
-    yield _("{count} hold on a new machine, and find what was changed later").format(count=len(default))
-
-
 def page(catalogue: Catalogue) -> Iterator[str]:
-    """Yield the French page of all controls (`docs/controles.md`): a table, then what has no control."""
+    """Yield the French page of all controls (`docs/controles.md`)."""
     yield "<!-- Généré par « python -m toolkit.catalogue_view > docs/controles.md » : ne pas modifier. -->"
     yield "# Les contrôles"
     yield ""
@@ -195,11 +120,12 @@ def page(catalogue: Catalogue) -> Iterator[str]:
     for control in catalogue.controls.values():
         yield "| " + " | ".join(_cells(control)) + " |"
     yield ""
-    yield from ("    " + line if line else "" for line in coverage_lines(catalogue, "fr"))
+    yield "Ce qu’ils couvrent des guides : [couverture.md](couverture.md)."
 
 
 def _cells(control: Control) -> list[str]:
-    proven = ", ".join(_places()[place] for place in control.proven_in) or _("(declared by a person)")
+    proven = ", ".join(_places()[place] for place in control.proven_in)
+    proven = proven or (_("nowhere yet") if control.audit else _("(declared by a person)"))
     if control.holds_by_default:
         proven += " *"
     references = "; ".join(f"{document} {', '.join(items)}" for document, items in control.references.items())

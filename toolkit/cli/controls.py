@@ -47,10 +47,28 @@ def show(control: str) -> None:
         click.echo(line)
 
 
-@command.command("coverage", help=_("Show which recommendations have controls, and which have none."))
-def coverage() -> None:
-    from toolkit.catalogue import load
-    from toolkit.catalogue_view import coverage_lines
+@command.command("coverage", help=_("Show which recommendations have controls, and why the others have none."))
+@click.option("--reference", metavar="ID", help=_("Only this document (anssi-bp028, hygiene…)."))
+@click.option(
+    "-f",
+    "--format",
+    "format_name",
+    type=click.Choice(["table", "json", "csv"]),
+    default="table",
+    show_default=True,
+    help=_("Format of the list."),
+)
+def coverage(reference: str | None, format_name: str) -> None:
+    import json
 
-    for line in coverage_lines(load(), language()):
-        click.echo(line)
+    from toolkit import catalogue_coverage
+    from toolkit.catalogue import load
+
+    if format_name == "json":
+        data = catalogue_coverage.as_data(load(), language(), reference)
+        click.echo(json.dumps(data, ensure_ascii=False, indent=2))
+    elif format_name == "csv":
+        click.echo(catalogue_coverage.as_csv(load(), language(), reference), nl=False)
+    else:
+        for line in catalogue_coverage.lines(load(), language(), reference):
+            click.echo(line)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from toolkit.probes import Probe
-from toolkit.probes._text import ABSENT, document, scalar
+from toolkit.probes._text import ABSENT, document
 
 COMMAND = f"""
 command -v cvtsudoers >/dev/null || {{ echo {ABSENT}; exit 0; }}
@@ -44,7 +44,7 @@ def parse(text: str) -> dict[str, object]:
         elif name == "secure_path":
             facts[name] = bool(value)
         elif name == "timestamp_timeout":
-            facts[name] = scalar(str(value)) if value is not False else 0
+            facts[name] = float(value) if value is not False else 0
     facts |= dict.fromkeys(denied, False)
     return facts | _rules(content.get("User_Specs", []))
 
