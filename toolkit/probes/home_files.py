@@ -9,7 +9,7 @@ COMMAND = """
 getent passwd | awk -F: '$3 == 0 || ($3 >= 1000 && $3 < 60000) || $6 ~ "^/home/" { print "home", $1, $6 }'
 find /root /home -xdev -maxdepth 3 \\( -path '/home/*/*' -o -path '/root/*' \\) -type d ! -name .ssh -prune -o \\
   \\( -path '/home/*' ! -path '/home/*/*' -o -path '*/.ssh*' -o -name .rhosts -o -name .shosts -o -name .netrc \\
-  -o -name .forward -o -name .profile -o -name '.bash*' -o -name '.x*' \\) -printf '%y %m %u %p\\n'
+  -o -name .forward -o -name .profile -o -name '.bash*' -o -name '.x*' \\) -printf '%y %m %u %p\\n' 2>/dev/null
 echo end
 """
 

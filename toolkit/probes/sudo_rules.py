@@ -10,7 +10,7 @@ from toolkit.probes._text import ABSENT, document
 
 COMMAND = f"""
 command -v cvtsudoers >/dev/null || {{ echo {ABSENT}; exit 0; }}
-cvtsudoers -e -f json /etc/sudoers
+cvtsudoers -e -f json /etc/sudoers 2>/dev/null
 """
 
 # {"Defaults": [{"Options": [{"env_reset": true}]}, {"Options": [{"use_pty": true}, {"timestamp_timeout": "5"}]}],
