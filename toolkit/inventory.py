@@ -16,6 +16,7 @@ from toolkit.fleet import addresses as tunnel_addresses
 from toolkit.fleet.document import shown, suggestion
 from toolkit.hosts_file import on_one_line, render
 from toolkit.i18n import _
+from toolkit.memory import collector_paused
 from toolkit.workspace import CommuneFolder, Workspace
 
 # ssh reads its options twice (Ansible's shlex, then ssh); with these in the path no quoting is right for both.
@@ -32,6 +33,7 @@ def generate(workspace: Workspace, commune: str) -> bool:
     return any(changed for _path, changed in generate_all(workspace, [commune]))
 
 
+@collector_paused()
 def generate_all(workspace: Workspace, communes: Sequence[str]) -> list[tuple[str, bool]]:
     """Write the inventories of several communes; return each `hosts.yml` and whether it (or its addresses) changed.
 
@@ -76,6 +78,7 @@ def _prepare(workspace: Workspace, config: Config, fleet: Fleet) -> tuple[str, s
     return tunnel_addresses.render(addresses), render(workspace, config, fleet, addresses)
 
 
+@collector_paused()
 def validate_all(workspace: Workspace, communes: Sequence[str]) -> tuple[Fleet, ...]:
     """Return the fleets after every check that `generate` makes; nothing is written. Raises as it does."""
     config, fleets = load_all(workspace, communes)

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One measurement: seconds of ours and of the peer, their ratio, and the ratio to stay at or under."""
+    """One measurement: ours and the peer's, their ratio, and the ratio to stay at or under."""
 
     name: str
-    ours_seconds: float
-    peer_seconds: float
+    ours: float
+    peer: float
     ratio: float
     goal: float
+    unit: str = "s"
 
     @property
     def met(self) -> bool:
@@ -21,6 +22,6 @@ class Row:
         return self.ratio <= self.goal
 
 
-def compare(name: str, ours: float, peer: float, goal: float) -> Row:
-    """Return the row for two durations in seconds."""
-    return Row(name, ours, peer, ours / peer, goal)
+def compare(name: str, ours: float, peer: float, goal: float, unit: str = "s") -> Row:
+    """Return the row for two durations in seconds, or two amounts in another unit."""
+    return Row(name, ours, peer, ours / peer, goal, unit)

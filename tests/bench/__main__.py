@@ -24,11 +24,11 @@ def main(wanted: list[str]) -> int:
     for name in _names(wanted):
         rows += importlib.import_module(f"tests.bench.{name}").run()
     width = max((len(row.name) for row in rows), default=0)
-    print(f"{'':{width}}  {'ours (s)':>9}  {'peer (s)':>9}  {'ratio':>7}  {'goal':>7}")
+    print(f"{'':{width}}  {'ours':>12}  {'peer':>12}  {'ratio':>7}  {'goal':>7}")
     for row in rows:
         verdict = "" if row.met else "  missed"
         print(
-            f"{row.name:{width}}  {row.ours_seconds:9.3f}  {row.peer_seconds:9.3f}  {row.ratio:7.2f}"
+            f"{row.name:{width}}  {row.ours:9.3f} {row.unit:2}  {row.peer:9.3f} {row.unit:2}  {row.ratio:7.2f}"
             f"  {'≤ ' + format(row.goal, 'g'):>7}{verdict}"
         )
     return 0 if all(row.met for row in rows) else 1

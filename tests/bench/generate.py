@@ -18,21 +18,21 @@ GOAL = 2.0
 _ROUNDS = 5
 
 _HEAD = """\
-commune: {id: grande, name: Grande-Ville, insee: "99999"}
+commune: {{id: {commune}, name: Grande-Ville, insee: "99999"}}
 gateway:
-  name: grande-passerelle
+  name: {commune}-passerelle
   os: debian-12
-  management: {address: 192.0.2.21}
-  public: {address: 203.0.113.21}
-  tunnel_network: 10.77.0.0/20
-  office: {network: 10.99.0.0/16, address: 10.99.0.1}
+  management: {{address: {gateway}}}
+  public: {{address: 203.0.113.21}}
+  tunnel_network: {tunnel}
+  office: {{network: 10.99.0.0/16, address: 10.99.0.1}}
 services:
-  - {id: accueil, name: Accueil}
+  - {{id: accueil, name: Accueil}}
 applications:
-  - {id: paie, name: Paie, address: 10.99.255.1, port: 443}
-  - {id: depot, name: Dépôt, address: 10.99.255.2, port: 3142, everyone: true}
+  - {{id: paie, name: Paie, address: 10.99.255.1, port: 443}}
+  - {{id: depot, name: Dépôt, address: 10.99.255.2, port: 3142, everyone: true}}
 duties:
-  - {id: redacteur, name: Rédacteur, service: accueil, eligible: true, applications: [paie]}
+  - {{id: redacteur, name: Rédacteur, service: accueil, eligible: true, applications: [paie]}}
 """
 
 _LAPTOP = """\
@@ -53,16 +53,22 @@ _OFFICE_PC = """\
 """
 
 
-def fleet_of(posts: int) -> str:
-    """Return a fleet file with that many posts, each with a laptop and an office PC."""
-    places = [{"n": n, "high": n // 250, "low": n % 250 + 1, "next": n // 250 + 1} for n in range(posts)]
+def fleet_of(posts: int, commune: str = "grande", index: int = 0) -> str:
+    """Return a fleet file with that many posts, each with a laptop and an office PC.
+
+    Communes of equal size (under 250 posts) with different `index` have nothing in common, whatever must be unique.
+    """
+    numbers = range(index * posts, (index + 1) * posts)
+    places = [{"n": n, "high": n // 250, "low": n % 250 + 1, "next": n // 250 + 1} for n in numbers]
     parts = {
         "teleworkers": "  - {{login: agent{n}, name: Personne {n}, duty: redacteur}}\n",
         "laptops": _LAPTOP,
         "office_pcs": _OFFICE_PC,
         "posts": "  - {{teleworker: agent{n}, laptop: portable-{n}, office_pc: bureau-{n}}}\n",
     }
-    return _HEAD + "".join(
+    tunnel = f"10.{64 + index // 256}.{index % 256}.0/{24 if posts < 250 else 16}"
+    head = _HEAD.format(commune=commune, gateway=f"172.22.{index // 250}.{index % 250 + 1}", tunnel=tunnel)
+    return head + "".join(
         f"{name}:\n" + "".join(part.format(**place) for place in places) for name, part in parts.items()
     )
 

@@ -18,6 +18,7 @@ from toolkit.fleet.model import Fleet
 from toolkit.fleet.parts import Commune, Gateway
 from toolkit.fleet.problems import validate
 from toolkit.i18n import _
+from toolkit.memory import collector_paused
 from toolkit.workspace import Workspace
 
 
@@ -35,6 +36,7 @@ def load_config(workspace: Workspace) -> Config:
     return config
 
 
+@collector_paused()
 def load(workspace: Workspace, commune: str) -> Fleet:
     """Return the fleet of one commune.
 
@@ -45,6 +47,7 @@ def load(workspace: Workspace, commune: str) -> Fleet:
     return _load(workspace, commune)[1]
 
 
+@collector_paused()
 def load_all(workspace: Workspace, communes: Sequence[str]) -> tuple[Config, tuple[Fleet, ...]]:
     """Return the configuration and the fleets of `communes`, after checking them one by one and against each other.
 
