@@ -18,7 +18,7 @@ FACTS = frozenset(
         "office_pc_name",  # laptop: name of its own office PC
         "laptop_address",  # office PC: tunnel address of the laptop that may open a session
         "escrow_recipients",  # laptop, office PC: age recipients of the CIG and of the commune
-        "peer_networks",  # gateway: tunnel addresses of all laptops, as /32
+        "peer_networks",  # gateway: tunnel addresses of its peers (`Fleet.peers`), as /32
         "jump_targets",  # gateway: address:port of the sshd of each endpoint behind it
         "vpn_door",  # gateway: protocol/port of the tunnel
         "listening_ports",  # TCP ports that an endpoint may offer to a network
@@ -48,7 +48,7 @@ def facts_of(config: Config, fleet: Fleet, endpoint: Endpoint, tunnel: Mapping[s
 
 
 def _gateway_facts(fleet: Fleet, gateway: Gateway, tunnel: Mapping[str, str]) -> dict[str, Any]:
-    laptops = [tunnel[laptop.name] for laptop in fleet.laptops if laptop.name in tunnel]
+    laptops = [tunnel[laptop.name] for laptop in fleet.peers if laptop.name in tunnel]
     used = {post.office_pc for post in fleet.posts}
     office_pcs = [pc.office_address for pc in fleet.office_pcs if pc.name in used]
     facts = {

@@ -48,7 +48,7 @@ def of_endpoint(fleet: Fleet, endpoint: Endpoint, addresses: Addresses) -> dict[
         case Kind.GATEWAY:
             return {
                 "nomade_tunnel_address": addresses.tunnel[endpoint.name],
-                "nomade_peers": [_peer(fleet, laptop.name, addresses) for laptop in fleet.laptops],
+                "nomade_peers": [_peer(fleet, laptop.name, addresses) for laptop in fleet.peers],
                 **backup_facts.clients(fleet, addresses.tunnel),
             }
         case Kind.LAPTOP:

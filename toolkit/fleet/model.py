@@ -74,6 +74,12 @@ class Fleet(Model):
     def _duties(self) -> dict[str, Duty]:
         return {duty.id: duty for duty in self.duties}
 
+    @cached_property
+    def peers(self) -> tuple[Laptop, ...]:
+        """Laptops the gateway lets in: all but those that were replaced and have no teleworker since."""
+        former = {step.former for step in self.replaced}
+        return tuple(laptop for laptop in self.laptops if laptop.name not in former or self.post_of(laptop.name))
+
     def endpoint(self, name: str) -> Endpoint:
         """Return one endpoint by its name. Raises NothingEvaluatedError when there is none."""
         if name not in self._by_name:

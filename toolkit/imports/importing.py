@@ -103,27 +103,32 @@ def prepare(workspace: Workspace, readings: Sequence[Reading], selected: Sequenc
         new = edit(old, part.edits, shown(path)) if part.edits else old
         if new != old:
             files.append(ChangedFile(part.commune, path, old, new))
-    _prove(workspace, files)
+    prove(workspace, files)
     return Prepared(plan, tuple(files), tuple(column for reading in readings for column in reading.columns))
 
 
 def write(workspace: Workspace, prepared: Prepared) -> None:
-    """Write all files, or none.
+    """Write all files, or none. Raises as `write_files`."""
+    write_files(workspace, prepared.files)
+
+
+def write_files(workspace: Workspace, files: Sequence[ChangedFile]) -> None:
+    """Write all of these fleet files, or none.
 
     Raises:
         BadInputError: a file has changed since it was read, or cannot be written; all are as they were.
     """
     with _alone(workspace):
-        for file in prepared.files:
+        for file in files:
             if _bytes(file.path) != file.before:
                 raise BadInputError(
-                    _("{file}: changed while the import was worked out: nothing was written, import again").format(
+                    _("{file}: changed meanwhile by somebody else: nothing was written, start again").format(
                         file=shown(file.path)
                     )
                 )
         written: list[ChangedFile] = []
         try:
-            for file in prepared.files:
+            for file in files:
                 written.append(file)
                 _replace(file.path, file.after)
         except OSError as error:
@@ -198,7 +203,7 @@ def _stranger(one: Unknown) -> Problem:
     )
 
 
-def _prove(workspace: Workspace, files: Sequence[ChangedFile]) -> None:
+def prove(workspace: Workspace, files: Sequence[ChangedFile]) -> None:
     """Load the communes as they would be, beside all others as they are. Raises ProblemsError when they are wrong."""
     if not files:
         return
