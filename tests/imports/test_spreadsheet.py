@@ -211,6 +211,20 @@ def test_every_sheet_with_known_headers_is_read(tmp_path: Path, write: Write) ->
     assert (place.file.endswith("liste.bin [Feuille3]"), reason) == (True, "sheet without headers that are known")
 
 
+def test_notes_with_words_of_headers_are_no_list(tmp_path: Path) -> None:
+    notes = [["Portable", "Marque et modèle"], ["voir avec la préfecture", ""]]
+    reading = reading_of(tmp_path, xlsx(notes, POSTS), "liste.xlsx")
+    assert reading.problems == ()
+    assert len(reading.people) == 2
+    assert [reason for _place, reason in reading.left_aside] == ["sheet without headers that are known"]
+
+
+def test_a_list_that_lacks_a_column_is_not_left_aside_beside_a_whole_one(tmp_path: Path) -> None:
+    nobodys = [["Portable", "Modèle", "Service", "Commune"], ["P9", "x", "y", "z"]]
+    reading = reading_of(tmp_path, xlsx(POSTS, nobodys), "liste.xlsx")
+    assert ["no column says whose the machines are" in line for line in told(reading)] == [True]
+
+
 def test_the_same_machine_in_two_sheets_is_a_problem(tmp_path: Path) -> None:
     reading = reading_of(tmp_path, xlsx(POSTS, [POSTS[0], POSTS[1]]), "liste.xlsx")
     assert told(reading) == [

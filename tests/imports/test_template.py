@@ -16,6 +16,7 @@ import pytest
 
 from tests.imports.tables import english
 from toolkit.errors import BadInputError
+from toolkit.i18n import set_language
 from toolkit.imports.fields import meaning_of
 from toolkit.imports.model import Chassis, Fate, Reading
 from toolkit.imports.reading import read
@@ -66,9 +67,15 @@ def assert_filled(reading: Reading) -> None:
     assert "example row of the template" in [reason for _place, reason in reading.left_aside]
 
 
+@pytest.mark.parametrize("language", ["fr", "en"])
 @pytest.mark.parametrize("extension", EXTENSIONS)
-def test_an_empty_template_imports_nothing_and_every_column_is_known(tmp_path: Path, extension: str) -> None:
-    reading = read(written(tmp_path, extension))
+def test_an_empty_template_imports_nothing_and_every_column_is_known(
+    tmp_path: Path, extension: str, language: str
+) -> None:
+    set_language(language)
+    path = written(tmp_path, extension)
+    set_language("en")
+    reading = read(path)
     assert (reading.machines, reading.people, reading.pairings, reading.problems) == ((), (), (), ())
     assert [reason for _place, reason in reading.left_aside] == ["example row of the template"]
     assert [one.header for one in reading.columns] == [one.header for one in columns()]

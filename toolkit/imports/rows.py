@@ -19,7 +19,9 @@ from toolkit.imports.template import HELP_SHEET
 _EXAMPLES = ("(exemple)", "(example)")
 """Ends the one cell that marks a template's example row."""
 _FIELDS_OF_A_LIST = 2
-"""Known headers that make a sheet a list; notes and help have one by chance."""
+"""Known headers that make a sheet a list when it lacks no column; notes have one by chance."""
+_FIELDS_OF_A_LIST_THAT_LACKS = 4
+"""Known headers that are no chance, even where a needed one is missing: a problem, and not a sheet to leave aside."""
 _model = lru_cache(maxsize=4096)(cleaning.model)
 
 
@@ -34,7 +36,7 @@ def reading(tables: Sequence[Table], file: str, mapping: Mapping | None) -> Read
     if not tables:
         raise BadInputError(_("{file}: no row holds anything").format(file=file))
     layouts = [(table, layout(table, mapping)) for table in tables]
-    lists = [(table, how) for table, how in layouts if len(how.index) >= _FIELDS_OF_A_LIST] or layouts[:1]
+    lists = [(table, how) for table, how in layouts if _is_list(table, how)] or layouts[:1]
     found = Found()
     for table, how in layouts:
         if (table, how) in lists:
@@ -42,6 +44,12 @@ def reading(tables: Sequence[Table], file: str, mapping: Mapping | None) -> Read
         elif table.sheet != HELP_SHEET:
             found.left_aside.append((Place(table.name, table.rows[0][0]), _("sheet without headers that are known")))
     return _closed(found, [how for _table, how in lists])
+
+
+def _is_list(table: Table, how: Layout) -> bool:
+    fields = len(how.index)
+    lacks = fields < _FIELDS_OF_A_LIST_THAT_LACKS and _missing_columns(table, how)
+    return fields >= _FIELDS_OF_A_LIST and not lacks and table.sheet != HELP_SHEET
 
 
 def _read_table(table: Table, how: Layout, found: Found) -> None:
