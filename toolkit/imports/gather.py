@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, fields, replace
+from typing import Any, TypeVar
 
 from toolkit.errors import Problem
 from toolkit.fleet.text import folded, forbidden
@@ -11,6 +12,8 @@ from toolkit.i18n import _
 from toolkit.imports import cleaning
 from toolkit.imports.model import Chassis, Machine, Pairing, Person, Place, Reading
 from toolkit.imports.split import Split, Unknown
+
+T = TypeVar("T", Machine, Person, Pairing)
 
 _LONGEST = 200  # of a text in a fleet file
 
@@ -80,15 +83,16 @@ class _Sorter:
 
     def take(self, reading: Reading) -> None:
         for machine in reading.machines:
-            clean = _tidy(machine)
-            if self._sound(clean, clean.place) and (lot := self._lot(clean.entity, clean.place)):
+            clean = _tidy_machine(machine)
+            if self._sound(clean) and (lot := self._lot(clean.entity, clean.place)):
                 lot.machines.append(clean)
-                lot.whole = lot.whole or any(column.field for column in reading.columns)
-        for person in reading.people:
-            if self._sound(person, person.place) and (lot := self._lot(person.entity, person.place)):
+                lot.whole = lot.whole or bool(reading.columns)
+        for person in map(_tidy, reading.people):
+            known = self._sound(person) and (person.name or person.login)
+            if known and (lot := self._lot(person.entity, person.place)):
                 lot.people.append(person)
-        for pairing in reading.pairings:
-            if self._sound(pairing, pairing.place) and (lot := self._lot(None, pairing.place)):
+        for pairing in map(_tidy, reading.pairings):
+            if self._sound(pairing) and pairing.person and (lot := self._lot(None, pairing.place)):
                 lot.pairings.append(pairing)
 
     def finish(self) -> None:
@@ -127,12 +131,12 @@ class _Sorter:
             self._result.elsewhere += 1
         return owner
 
-    def _sound(self, item: Machine | Person | Pairing, place: Place) -> bool:
+    def _sound(self, item: Machine | Person | Pairing) -> bool:
         """Note every text that no fleet file may hold; such a row is taken no further."""
         wrong = [
-            problem(place, message)
+            problem(item.place, message)
             for slot in fields(item)
-            if isinstance(value := getattr(item, slot.name), str) and (message := _refusal(value))
+            if type(value := getattr(item, slot.name)) is str and (message := _refusal(value))
         ]
         self._result.problems += wrong
         return not wrong
@@ -148,9 +152,17 @@ def _refusal(text: str) -> str | None:
     return None
 
 
-def _tidy(machine: Machine) -> Machine:
+def _tidy(item: T) -> T:
+    """Return the item with every text trimmed, and None for those that say nothing."""
+    trimmed: dict[str, Any] = {
+        slot.name: text.strip() or None for slot in fields(item) if type(text := getattr(item, slot.name)) is str
+    }
+    return replace(item, **trimmed)
+
+
+def _tidy_machine(machine: Machine) -> Machine:
     macs = tuple(dict.fromkeys(clean for mac in machine.macs if (clean := cleaning.mac(mac))))
-    return replace(machine, serial=cleaning.serial(machine.serial), macs=macs)
+    return replace(_tidy(machine), serial=cleaning.serial(machine.serial), macs=macs)
 
 
 def _combined(machines: Iterable[Machine], problems: list[Problem]) -> list[Machine]:
@@ -206,21 +218,20 @@ def _both(one: Machine, other: Machine) -> Machine:
 
 
 def _refuse_shared(result: Gathered) -> None:
-    """Note each serial number that the lists give to two communes."""
+    """Note each machine that the lists give to two communes: by serial number, by MAC address where one has none."""
     first: dict[str, tuple[str, Machine]] = {}
     for lot in result.lots.values():
         for machine in lot.machines:
-            key = serial_key(machine.serial)
-            owner, before = first.setdefault(key, (lot.commune, machine)) if key else (lot.commune, machine)
-            if owner != lot.commune:
+            serial = serial_key(machine.serial)
+            for key in (serial, *machine.macs) if machine.chassis is not Chassis.OTHER else (serial,):
+                owner, before = first.setdefault(key, (lot.commune, machine)) if key else (lot.commune, machine)
+                if owner == lot.commune or (key != serial and machine.serial and before.serial):
+                    continue
                 result.problems.append(
                     problem(
                         machine.place,
-                        _("serial number “{serial}” is in {commune} here and in {other} in row {row}").format(
-                            serial=machine.serial,
-                            commune=lot.commune,
-                            other=owner,
-                            row=_row(before.place, machine.place),
+                        _("“{key}” is in {commune} here and in {other} in row {row}").format(
+                            key=key, commune=lot.commune, other=owner, row=_row(before.place, machine.place)
                         ),
                         _("a machine belongs to one commune: correct the entity of one row"),
                     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
@@ -11,7 +11,7 @@ from toolkit.fleet import Fleet, OfficePc
 from toolkit.fleet.text import folded
 from toolkit.i18n import _
 from toolkit.imports.gather import problem, serial_key
-from toolkit.imports.model import Machine
+from toolkit.imports.model import Chassis, Machine
 from toolkit.imports.naming import slug
 
 Owners = Mapping[tuple[str, str], tuple[str, str]]
@@ -92,7 +92,7 @@ class Matcher:
     known: list[Entry] = field(init=False)
     _by: dict[tuple[str, str], list[Entry]] = field(init=False, default_factory=dict)
     _given: dict[Entry, Machine] = field(init=False, default_factory=dict)
-    _nameless: dict[str, Machine] = field(init=False, default_factory=dict)
+    _rows: dict[str, list[Machine]] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         self.known = entries(self.fleet)
@@ -103,25 +103,43 @@ class Matcher:
                 if key:
                     self._by.setdefault((what, key), []).append(entry)
 
-    def find(self, machine: Machine) -> tuple[Entry | None, bool]:
-        """Return the entry of a row (None: a new machine), and whether the row may be used at all."""
-        if self._is_elsewhere(machine):
+    def match(self, machines: Sequence[Machine]) -> list[tuple[Machine, Entry | None]]:
+        """Return the rows that may be used, each with its entry (None: a new machine), in the order of the list.
+
+        What a row with a serial number or MAC address is, is settled first: a name alone finds only the others.
+        """
+        rows = [machine for machine in machines if self._has_identity(machine) and not self._is_elsewhere(machine)]
+        rows = [machine for machine in rows if self._is_alone(machine, machines)]
+        strong = {id(machine): self._found(machine, self._strong(machine)) for machine in rows}
+        taken = frozenset(self._given)
+        result = []
+        for machine in rows:
+            found, usable = strong[id(machine)]
+            if usable and found is None and machine.chassis is not Chassis.OTHER:
+                found, usable = self._found(machine, self._by_name(machine, taken))
+            if usable and (found is not None or machine.chassis is not Chassis.OTHER):
+                result.append((machine, found))
+        return result
+
+    def _found(self, machine: Machine, found: Sequence[Entry]) -> tuple[Entry | None, bool]:
+        """Return the one entry of a row, and whether the row may be used; several, or one taken, are a problem."""
+        if not found:
+            return None, True
+        if len(found) > 1:
+            self._note(
+                machine,
+                _("several machines fit this row: {names}").format(names=", ".join(entry.name for entry in found)),
+                _("give the row its serial number"),
+            )
             return None, False
-        before = len(self.problems)
-        entry = self._by_serial(machine) or self._by_mac(machine) or self._by_name(machine)
-        if len(self.problems) > before:
-            return None, False
-        if entry is None:
-            return None, self._has_identity(machine)
-        other = self._given.setdefault(entry, machine)
+        other = self._given.setdefault(found[0], machine)
         if other is not machine:
             self._note(
                 machine,
-                _("{name} is also the machine of row {row}").format(name=entry.name, row=other.place.row),
+                _("{name} is also the machine of row {row}").format(name=found[0].name, row=other.place.row),
                 _("give both their serial number"),
             )
-            return None, False
-        return entry, True
+        return found[0], other is machine
 
     def unseen(self) -> list[Entry]:
         """Return the entries that no row named."""
@@ -133,25 +151,33 @@ class Matcher:
         return next((entry for entry in found if entry.section != "fixed_posts"), None)
 
     def _has_identity(self, machine: Machine) -> bool:
-        if machine.serial or machine.macs:
+        if machine.serial or machine.macs or machine.name:
             return True
-        if not machine.name:
-            self._note(machine, _("nothing says which machine this is: neither serial number, MAC address nor name"))
-            return False
-        other = self._nameless.setdefault(folded(machine.name), machine)
-        if other is not machine:
-            self._note(
-                machine,
-                _("only its name says which machine this is, and row {row} has the same").format(row=other.place.row),
-                _("give both their serial number"),
-            )
-        return other is machine
+        self._note(machine, _("nothing says which machine this is: neither serial number, MAC address nor name"))
+        return False
+
+    def _is_alone(self, machine: Machine, machines: Sequence[Machine]) -> bool:
+        """Note a row without a serial number that shares with another row all else that could tell them apart."""
+        if machine.serial or machine.chassis is Chassis.OTHER:
+            return True
+        if not self._rows:
+            for one in machines:
+                for key in (folded(one.name or ""), *one.macs) if one.chassis is not Chassis.OTHER else ():
+                    self._rows.setdefault(key, []).append(one)
+        keys = machine.macs or (folded(machine.name or ""),)
+        other = next((one for key in keys for one in self._rows[key] if one is not machine), None)
+        if other is not None:
+            message = _("no serial number, and row {row} has the same MAC address: one machine or two?")
+            if not machine.macs:
+                message = _("no serial number, and row {row} has the same name: one machine or two?")
+            self._note(machine, message.format(row=other.place.row), _("give both their serial number"))
+        return other is None
 
     def _is_elsewhere(self, machine: Machine) -> bool:
         """Note a machine that another commune has already; a MAC address alone tells only where there is no serial."""
         key = serial_key(machine.serial)
         found = self.elsewhere.get(("serial", key)) if key else None
-        if found is None and key is None:
+        if found is None and key is None and machine.chassis is not Chassis.OTHER:
             macs = (self.elsewhere.get(("mac", mac)) for mac in machine.macs)
             found = next((owner for owner in macs if owner), None)
         if found is None:
@@ -168,31 +194,19 @@ class Matcher:
         )
         return True
 
-    def _by_serial(self, machine: Machine) -> Entry | None:
+    def _strong(self, machine: Machine) -> list[Entry]:
         key = serial_key(machine.serial)
-        return self._only(machine, self._by.get(("serial", key), [])) if key else None
-
-    def _by_mac(self, machine: Machine) -> Entry | None:
-        found = dict.fromkeys(entry for mac in machine.macs for entry in self._by.get(("mac", mac), []))
+        by_serial = self._by.get(("serial", key), []) if key else []
+        if machine.chassis is Chassis.OTHER:
+            return by_serial
+        by_mac = dict.fromkeys(entry for mac in machine.macs for entry in self._by.get(("mac", mac), []))
         # Two serial numbers are two machines, whatever dock or adapter they share.
-        return self._only(machine, [entry for entry in found if not _differ(entry, machine)])
+        return by_serial or [entry for entry in by_mac if not _differ(entry, machine)]
 
-    def _by_name(self, machine: Machine) -> Entry | None:
-        if not machine.name:
-            return None
-        wanted = {folded(machine.name), slug(machine.name)}
-        found = dict.fromkeys(entry for name in sorted(wanted) for entry in self._by.get(("name", name), []))
-        return self._only(machine, [entry for entry in found if not _differ(entry, machine)])
-
-    def _only(self, machine: Machine, found: list[Entry]) -> Entry | None:
-        if len(found) > 1:
-            self._note(
-                machine,
-                _("several machines fit this row: {names}").format(names=", ".join(entry.name for entry in found)),
-                _("give the row its serial number"),
-            )
-            return None
-        return found[0] if found else None
+    def _by_name(self, machine: Machine, taken: Collection[Entry]) -> list[Entry]:
+        wanted = dict.fromkeys((folded(machine.name or ""), slug(machine.name or "")))
+        found = dict.fromkeys(entry for name in wanted if name for entry in self._by.get(("name", name), []))
+        return [entry for entry in found if entry not in taken and not _differ(entry, machine)]
 
     def _note(self, machine: Machine, message: str, hint: str = "") -> None:
         self.problems.append(problem(machine.place, message, hint))

@@ -73,10 +73,7 @@ class _Merge:
 
     def _match(self, matcher: Matcher) -> list[Seen]:
         seen = []
-        for machine in self._lot.machines:
-            entry, usable = matcher.find(machine)
-            if not usable or self._is_gateway(machine):
-                continue
+        for machine, entry in matcher.match([one for one in self._lot.machines if not self._is_gateway(one)]):
             seen.append(Seen(machine, entry))
             namesake = matcher.namesake(machine) if entry is None else None
             if namesake is not None:

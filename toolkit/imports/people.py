@@ -83,9 +83,10 @@ class Register:
 
     def _take(self, person: Person) -> None:
         login = given_login(person.login) if person.login else None
-        before = self._by_login.get(login or "") or self._namesake(person, login)
+        name = person.name or (None if login else person.login)
+        before = self._by_login.get(login or "") or self._namesake(name, login)
         if before is None:
-            self._add(Someone(person.place, person.name, login, person.service, person.duty))
+            self._add(Someone(person.place, name, login, person.service, person.duty))
             return
         if before.duty and person.duty and folded(before.duty) != folded(person.duty):
             self._draft.refuse(
@@ -95,13 +96,13 @@ class Register:
                 ),
                 _("one duty for each person"),
             )
-        before.name = before.name or person.name
+        before.name = before.name or name
         before.service, before.duty = before.service or person.service, before.duty or person.duty
         before.login = before.login or login
         self._index(before)
 
-    def _namesake(self, person: Person, login: str | None) -> Someone | None:
-        found = self._by_name.get(person_key(person.name or ""), [])
+    def _namesake(self, name: str | None, login: str | None) -> Someone | None:
+        found = self._by_name.get(person_key(name or ""), [])
         return next((one for one in found if one.login is None or login is None), None)
 
     def _add(self, someone: Someone) -> Someone:
@@ -124,4 +125,4 @@ class Register:
             someone.known = by_login.get(someone.login or "")
         for someone in self.everybody:
             if someone.known is None:
-                someone.known = self._teleworker(None, someone.name, someone.place)
+                someone.known = self._teleworker(None, someone.shown, someone.place)

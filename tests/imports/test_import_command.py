@@ -1,0 +1,185 @@
+"""An import writes all files or none, refuses what is dangerous, and says every problem in one run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import Phase, event, given, settings
+from hypothesis import strategies as st
+
+from tests.fleet import sample
+from tests.fleet.conftest import _english as _english
+from tests.imports.lists import TABLE, TODAY, Town, autre, desktop, laptop, person, two_towns, unchanged
+from toolkit.errors import BadInputError, NomadeError, NothingEvaluatedError
+from toolkit.fleet import load, load_all
+from toolkit.imports import importing
+from toolkit.imports.model import Chassis, Fate, Machine, Pairing, Person, Place, Reading
+from toolkit.imports.plan import Options
+
+
+@pytest.fixture
+def town(tmp_path: Path) -> Town:
+    return Town(tmp_path)
+
+
+def test_f017_an_empty_list_is_nothing_done(town: Town) -> None:
+    with pytest.raises(NothingEvaluatedError):
+        town.take()
+
+
+@pytest.mark.parametrize(
+    "text", ["{{ lookup('file', '/etc/passwd') }}", "a\u202eb", "a\x00b", "{% x %}", "a\n[Peer]", "x" * 201]
+)
+def test_f002_f014_dangerous_text_is_refused_at_its_row(town: Town, text: str) -> None:
+    for item in (laptop(7, text, "N1"), laptop(7, "A", "N1", model=text), person(7, text, duty="Rédacteur")):
+        assert town.refuses(*unchanged(), item).startswith("liste.csv:7:1: “")
+
+
+@pytest.mark.parametrize("text", ["../../etc", "-rf", "$(reboot)", "; rm -rf /", "`id`", '"}; drop', "nom\u0435"])
+def test_f001_f013_f015_names_of_a_list_are_data_and_never_host_names(town: Town, text: str) -> None:
+    town.take(*unchanged(), laptop(2, text, "N1"), desktop(3, text, "D1"))
+    assert town.data("laptops")[-1]["name"] == "essai-portable-3"
+    assert town.data("laptops")[-1]["listed_as"] == town.data("fixed_posts")[-1]["name"] == text
+
+
+@pytest.mark.parametrize(
+    "text", ["NO", "on", "1e3", "012", "22:22", "2026-01-31", "~", "null", "- a", "a: b", "!!python/object:x"]
+)
+def test_f009_f010_texts_that_yaml_would_retype_come_back_as_texts(town: Town, text: str) -> None:
+    town.take(*unchanged(), laptop(2, "A", f"{text}-S17", model=text), desktop(3, text, "D1"))
+    fleet = load(town.workspace, "essai")
+    assert (fleet.laptops[-1].model, fleet.laptops[-1].serial, fleet.fixed_posts[-1].name) == (
+        text,
+        f"{text}-S17",
+        text,
+    )
+
+
+def test_a_file_that_changed_meanwhile_is_left(tmp_path: Path) -> None:
+    town = two_towns(tmp_path)
+    rows = (laptop(2, "A", "N1", entity="autre"), laptop(3, "B", "N2", entity="essai"))
+    prepared = town.prepare(*rows, partial=True)
+    path = town.workspace.commune("essai").fleet
+    path.write_text(town.text() + "# quelqu’un écrit\n", encoding="utf-8")
+    other = town.text("autre")
+    with pytest.raises(BadInputError, match="changed while"):
+        importing.write(town.workspace, prepared)
+    assert town.text().endswith("# quelqu’un écrit\n")
+    assert town.text("autre") == other
+
+
+def test_when_one_file_cannot_be_written_none_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    town = two_towns(tmp_path)
+    prepared = town.prepare(laptop(2, "A", "N1", entity="autre"), laptop(3, "B", "N2", entity="essai"), partial=True)
+    real, full = importing.write_atomically, prepared.files[1].after
+
+    def disk_full(path: Path, text: bytes, mode: int) -> None:
+        if text == full:
+            raise OSError(28, "No space left on device")
+        real(path, text, mode)
+
+    monkeypatch.setattr(importing, "write_atomically", disk_full)
+    with pytest.raises(BadInputError, match="No space left"):
+        importing.write(town.workspace, prepared)
+    assert [town.text(file.commune).encode() for file in prepared.files] == [file.before for file in prepared.files]
+
+
+def test_the_mode_of_the_file_and_a_link_stay(town: Town) -> None:
+    path = town.workspace.commune("essai").fleet
+    real = town.workspace.root / "elsewhere.yml"
+    path.rename(real)
+    path.symlink_to(real)
+    real.chmod(0o640)
+    town.take(laptop(2, "A", "N1"))
+    assert path.is_symlink()
+    assert real.stat().st_mode & 0o777 == 0o640
+    assert "N1" in real.read_text(encoding="utf-8")
+
+
+def test_a_fleet_that_is_wrong_already_is_told_and_left(tmp_path: Path) -> None:
+    town = Town(tmp_path, essai=sample.changed("debian-13", "debian-11"))
+    assert "fleet.yml" in town.refuses(laptop(2, "A", "N1"))
+
+
+# Whatever a reader returns
+
+_KNOWN = [
+    "S1",
+    "S3",
+    "T11",
+    "essai-portable-1",
+    "essai-bureau-2",
+    "Anna Petit",
+    "anna",
+    "PETIT Anna",
+    "Zoé Neuf",
+    "D7",
+    "D8",
+]
+_ODD = ["root", "NO", "~", "1e3", "{{ x }}", "a: b", "- x", "'", '"', "\\", "#", "a\u202eb", "\x00", "é😀", "x" * 201]
+_TEXTS = st.one_of(
+    *[st.sampled_from(_KNOWN)] * 3,
+    st.sampled_from(["Rédacteur", "Gardien", "Accueil", "Voirie", "N1", "N2", "N3"]),
+    st.text("abC 1-_.,'’&<>|;$(){}[]%!@*?`", max_size=8),
+    st.one_of(*[st.just("D9")] * 9, st.sampled_from(_ODD)),
+)
+_MAYBE = st.none() | _TEXTS
+_PLACES = st.builds(Place, st.just("l.csv"), st.integers(1, 30))
+_ENTITIES = st.sampled_from(["essai"] * 6 + ["CIG > Essai-le-Petit > x", "Autre", None, "nulle part"])
+_MACHINES = st.builds(
+    Machine,
+    _PLACES,
+    entity=_ENTITIES,
+    name=_MAYBE,
+    serial=_MAYBE,
+    model=_MAYBE,
+    system=st.sampled_from([None, "Debian 12", "Windows 10"]),
+    chassis=st.sampled_from(Chassis),
+    macs=st.lists(st.sampled_from(["00:11:22:33:44:01", "02:00:00:00:00:01", "x"]), max_size=2).map(tuple),
+    address=st.sampled_from([None, "198.51.100.30", "198.51.100.20", "198.51.100.2", "bad", "::1", "10.0.0.1"]),
+    fate=st.none() | st.sampled_from(Fate),
+    fate_date=st.none() | st.dates(),
+    disposal=_MAYBE,
+)
+_PEOPLE = st.builds(Person, _PLACES, _MAYBE, _MAYBE, _ENTITIES, _MAYBE, _MAYBE)
+_PAIRINGS = st.builds(Pairing, _PLACES, _TEXTS, _MAYBE, _MAYBE)
+_READINGS = st.builds(
+    Reading,
+    machines=st.lists(_MACHINES, max_size=5).map(tuple),
+    people=st.lists(_PEOPLE, max_size=3).map(tuple),
+    pairings=st.lists(_PAIRINGS, max_size=3).map(tuple),
+    columns=st.sampled_from([(), TABLE]),
+)
+
+
+@pytest.fixture(scope="module")
+def towns(tmp_path_factory: pytest.TempPathFactory) -> Town:
+    return two_towns(tmp_path_factory.mktemp("towns"))
+
+
+@settings(max_examples=150, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink])
+@given(reading=_READINGS, skip=st.booleans(), partial=st.booleans(), only=st.booleans())
+def test_any_reading_makes_valid_files_or_leaves_them(
+    towns: Town, reading: Reading, skip: bool, partial: bool, only: bool
+) -> None:
+    fleets = {"essai": sample.FLEET, "autre": autre()}
+    for commune, text in fleets.items():
+        towns.workspace.commune(commune).fleet.write_text(text, encoding="utf-8")
+    selected = ["essai"] if only else ["autre", "essai"]
+    before = {commune: towns.text(commune) for commune in fleets}
+    options = Options(TODAY, skip_unknown=skip, partial=partial)
+    try:
+        prepared = importing.prepare(towns.workspace, [reading], selected, options)
+        importing.write(towns.workspace, prepared)
+    except NomadeError as error:
+        told = str(error)
+        event(told.split(":")[-1][:40])
+        assert before == {commune: towns.text(commune) for commune in fleets}
+        assert "as this import would write it" not in told, "every problem is one of the list, at its row"
+        return
+    event("written" if prepared.files else "same")
+    load_all(towns.workspace, ["autre", "essai"])
+    assert all(prepared.plan.communes for _ in prepared.files)
+    again = importing.prepare(towns.workspace, [reading], selected, options)
+    assert [part.commune for part in again.plan.communes if part.edits] == [], "the same list twice changes nothing"
