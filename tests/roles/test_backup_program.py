@@ -1,0 +1,228 @@
+"""Backup, drill and store as the roles install them, with the real restic and rclone; only ssh is left out."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from toolkit.paths import roles_dir
+
+PROGRAM = roles_dir() / "backup" / "files" / "nomade_backup.py"
+STORE = roles_dir() / "backup_store" / "files" / "nomade-backup-store"
+
+pytestmark = [
+    pytest.mark.lab,
+    pytest.mark.skipif(
+        os.geteuid() != 0 or not shutil.which("restic") or not shutil.which("rclone"),
+        reason="needs root (a small file system is mounted), restic and rclone",
+    ),
+]
+
+
+@dataclass(slots=True)
+class Endpoint:
+    """One endpoint and its store, in a folder."""
+
+    root: Path
+    program: ModuleType
+    uuid: str
+
+    def do(self, action: str) -> int:
+        """Return the exit status of the program."""
+        return int(self.program.main(action))
+
+    @property
+    def state(self) -> dict[str, Any]:
+        content: dict[str, Any] = json.loads((self.root / "state" / "state.json").read_text())
+        return content
+
+    @property
+    def repository(self) -> Path:
+        return self.root / "store" / "poste-1" / self.uuid
+
+    def snapshots(self) -> set[str]:
+        return {path.name for path in (self.repository / "snapshots").iterdir()}
+
+    def restic(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(self.program.command(*arguments), capture_output=True, text=True, check=False)
+
+
+def make(root: Path, monkeypatch: pytest.MonkeyPatch) -> Endpoint:
+    spec = importlib.util.spec_from_file_location("nomade_backup", PROGRAM)
+    assert spec is not None
+    assert spec.loader is not None
+    program = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(program)
+    own = str(uuid.uuid4())
+    for name in ("etc", "state", "store", "home"):
+        (root / name).mkdir()
+    ssh = root / "ssh"
+    ssh.write_text(f'#!/bin/sh\nSSH_ORIGINAL_COMMAND="$*" NOMADE_BACKUP_ROOT={root}/store exec sh {STORE} poste-1\n')
+    ssh.chmod(0o755)
+    for name, value in (("FOLDER", "etc"), ("HOME", "state"), ("CACHE", "cache")):
+        monkeypatch.setattr(program, name, root / value)
+    monkeypatch.setattr(program, "STORE", [str(ssh)])
+    monkeypatch.setenv("NOMADE_BACKUP_RESERVE", "0")
+    monkeypatch.setenv("TZ", "UTC")
+    (root / "etc" / "repository").write_text(own + "\n")
+    (root / "etc" / "password").write_text("phrase d'essai du dépôt\n")
+    (root / "home" / "courrier.txt").write_text("Monsieur le Maire,\n")
+    (root / "home" / "plan [a]*?.txt").write_text("un nom qui a l'air d'un motif\n")
+    settings = {
+        "endpoint": "poste-1", "store": {"address": "127.0.0.1", "port": 9}, "paths": [str(root / "home")],
+        "exclusions": ["*.iso"], "interval_hours": 24, "sample_files": 5, "retention_recipient": None,
+    }  # fmt: skip
+    (root / "etc" / "settings.json").write_text(json.dumps(settings))
+    return Endpoint(root, program, own)
+
+
+@pytest.fixture(name="endpoint")
+def an_endpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Endpoint:
+    return make(tmp_path, monkeypatch)
+
+
+@pytest.fixture(name="saved")
+def one_with_a_backup(endpoint: Endpoint) -> Endpoint:
+    assert endpoint.do("run") == 0, endpoint.state
+    return endpoint
+
+
+def test_a_run_saves_and_a_drill_brings_back(saved: Endpoint) -> None:
+    assert saved.state["run"]["result"] == "ok"
+    assert saved.state["success"]["files"] == 3
+    assert saved.do("drill") == 0, saved.state
+    assert saved.state["restore"]["files"] == 3
+    assert saved.state["restore"]["snapshot"] == saved.state["success"]["snapshot"]
+    assert saved.state["refusal"]["time"] > 0
+
+
+def test_a_deletion_is_refused_whatever_restic_asks(saved: Endpoint) -> None:
+    before = saved.snapshots()
+    packs = sorted((saved.repository / "data").rglob("*"))
+    command = ["timeout", "--signal=INT", "3", *saved.program.command("forget", "--keep-last=1", "--prune", *before)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode != 0
+    assert "403" in done.stderr
+    assert saved.snapshots() == before
+    assert sorted((saved.repository / "data").rglob("*")) == packs
+
+
+def test_a_store_that_deletes_is_found_out(saved: Endpoint, tmp_path: Path) -> None:
+    lenient = tmp_path / "lenient"
+    lenient.write_text(STORE.read_text().replace(" --append-only", ""))
+    ssh = Path(saved.program.STORE[0])
+    ssh.write_text(ssh.read_text().replace(str(STORE), str(lenient)))
+    assert saved.do("drill") == 1
+    assert saved.state["drill"]["result"] == "store-deletes"
+    assert "refusal" not in saved.state
+    assert any(name.startswith(saved.state["success"]["snapshot"]) for name in saved.snapshots())
+
+
+def test_a_wrong_password_shows_and_loses_nothing(saved: Endpoint) -> None:
+    before, success = saved.snapshots(), saved.state["success"]
+    password = saved.root / "etc" / "password"
+    right = password.read_text()
+    password.write_text("other\n")
+    assert saved.do("run") == 1
+    assert saved.state["run"]["result"] == "wrong-password"
+    assert saved.state["success"] == success
+    assert saved.snapshots() == before
+    password.write_text(right)
+    assert saved.do("run") == 0
+    assert saved.snapshots() > before
+
+
+def test_a_run_that_is_killed_shows_and_the_next_one_mends(saved: Endpoint) -> None:
+    (saved.root / "home" / "gros").write_bytes(os.urandom(40 * 2**20))
+    success = saved.state["success"]
+    slow = saved.root / "slow"
+    slow.write_text(f'#!/bin/sh\n{saved.program.STORE[0]} "$@" | {{ head -c 20000; sleep 60; }}\n')
+    slow.chmod(0o755)
+    code = "import sys, pathlib; sys.path.insert(0, sys.argv[1]); import nomade_backup as b\n"
+    code += (
+        "root = pathlib.Path(sys.argv[2]); b.FOLDER, b.HOME, b.CACHE = root / 'etc', root / 'state', root / 'cache'\n"
+    )
+    code += f"b.STORE = [{str(slow)!r}]; b.main('run')"
+    command = [sys.executable, "-c", code, str(PROGRAM.parent), str(saved.root)]
+    with subprocess.Popen(command, start_new_session=True) as running:
+        deadline = time.monotonic() + 20
+        while saved.state["run"]["finished"] is not None and time.monotonic() < deadline:
+            time.sleep(0.05)
+        time.sleep(1.5)
+        os.killpg(running.pid, signal.SIGKILL)
+    assert saved.state["run"]["finished"] is None
+    assert saved.state["success"] == success
+    assert saved.do("run") == 0, saved.state
+    assert saved.do("drill") == 0, saved.state
+    assert saved.restic("check", "--no-lock", "--read-data").returncode == 0
+
+
+@pytest.fixture(name="small")
+def a_small_store(endpoint: Endpoint) -> Iterator[Endpoint]:
+    store = endpoint.root / "store"
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8M", "tmpfs", store], check=True)
+    try:
+        yield endpoint
+    finally:
+        subprocess.run(["umount", "--lazy", store], check=True)
+
+
+def test_a_full_store_shows_keeps_what_it_has_and_gives_it_back(
+    small: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert small.do("run") == 0, small.state
+    success = small.state["success"]
+    filler = small.root / "store" / "filler"
+    filler.write_bytes(bytes(6 * 2**20))
+    monkeypatch.setenv("NOMADE_BACKUP_RESERVE", "4")
+    assert small.do("run") == 1
+    assert small.state["run"]["result"] == "store-full", small.state
+    assert small.state["success"] == success
+    assert (
+        small.restic("restore", "--no-lock", success["snapshot"], "--target", str(small.root / "back")).returncode == 0
+    )
+    back = small.root / "back" / str(small.root / "home").lstrip("/") / "courrier.txt"
+    assert back.read_text() == "Monsieur le Maire,\n"
+    filler.unlink()
+    assert small.do("run") == 0, small.state
+
+
+def test_a_repository_that_is_gone_is_not_made_anew_in_silence(saved: Endpoint) -> None:
+    shutil.rmtree(saved.repository)
+    assert saved.do("run") == 1
+    assert saved.state["run"]["result"] == "no-repository"
+
+
+@pytest.mark.parametrize(
+    "asked",
+    ["", "serve restic --stdio", "serve restic --stdio ../autre", "rm -rf /", "serve $(id) 1234", "sh",
+     "other 3e0a8112-0938-46ea-988f-d49c4195d505"],
+)  # fmt: skip
+def test_the_store_does_nothing_else(tmp_path: Path, asked: str) -> None:
+    environment = os.environ | {"SSH_ORIGINAL_COMMAND": asked, "NOMADE_BACKUP_ROOT": str(tmp_path)}
+    command = ["timeout", "10", "sh", str(STORE), "poste-1"]
+    done = subprocess.run(command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, check=False)
+    assert done.returncode == 77
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_not_due_while_the_last_success_is_young_or_the_store_is_silent(saved: Endpoint) -> None:
+    assert saved.do("due") == 1
+    content = saved.state
+    content["success"]["time"] -= 2 * 86400
+    (saved.root / "state" / "state.json").write_text(json.dumps(content))
+    assert saved.do("due") == 1, "nothing answers on port 9"
