@@ -86,7 +86,8 @@ class _Sorter:
             clean = _tidy_machine(machine)
             if self._sound(clean) and (lot := self._lot(clean.entity, clean.place)):
                 lot.machines.append(clean)
-                lot.whole = lot.whole or bool(reading.columns)
+                # Inventories of agents name personal columns they did not read, but are no list of the park.
+                lot.whole = lot.whole or any(column.field for column in reading.columns)
         for person in map(_tidy, reading.people):
             known = self._sound(person) and (person.name or person.login)
             if known and (lot := self._lot(person.entity, person.place)):
