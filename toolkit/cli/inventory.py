@@ -115,13 +115,35 @@ def show(workspace: Workspace, communes: tuple[str, ...], host: str, everything:
         click.echo(line)
 
 
-@command.command(help=_("Draw each commune: gateway, posts, machines without a post."))
+@command.command(help=_("Draw each commune: gateway, services, posts, machines without a post."))
 @options.workspace
 @options.communes
 @options.all_communes_anyhow
-def graph(workspace: Workspace, communes: tuple[str, ...]) -> None:
-    from toolkit.fleet import load, tree
+@click.option(
+    "-f",
+    "--format",
+    "form",
+    type=click.Choice(["text", "svg"]),
+    default="text",
+    show_default=True,
+    help=_("Text for the terminal, or a drawing (svg)."),
+)
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path, allow_dash=True),
+    help=_("File to write to, or a folder for several communes (standard output by default)."),
+)
+def graph(workspace: Workspace, communes: tuple[str, ...], form: str, output: Path | None) -> None:
+    from toolkit import graph as drawing
 
-    for commune in workspace.select(communes):
-        for line in tree.lines(tree.branches(load(workspace, commune))):
-            click.echo(line)
+    selected = workspace.select(communes)
+    to_file = output is not None and str(output) != "-"
+    if form == "svg" and len(selected) > 1 and not to_file:
+        raise click.UsageError(_("several communes do not share one document: name one with --commune"))
+    documents = drawing.documents(workspace, selected, form)
+    if output is not None and to_file:
+        for path in drawing.write(documents, output, form):
+            click.echo(path)
+    else:
+        click.echo("".join(documents.values()), nl=False)
