@@ -157,11 +157,11 @@ def test_the_account_is_said_without_its_domain(tmp_path: Path) -> None:
     assert "mairie.example" not in repr(reading)
 
 
-def test_twenty_thousand_computers_take_seconds(tmp_path: Path) -> None:
-    rows = [GLPI_ROW | {"name": f"PC-{number}", "serial": f"5CG{number:07}"} for number in range(20_000)]
+def test_five_thousand_computers_take_a_moment(tmp_path: Path) -> None:
+    rows = [GLPI_ROW | {"name": f"PC-{number}", "serial": f"5CG{number:07}"} for number in range(5_000)]
     content = glpi_csv(rows)
     begin = time.process_time()
     reading = reading_of(tmp_path, content)
     spent = time.process_time() - begin
-    assert len(reading.machines) == 20_000
-    assert spent < 12  # about 1.5 on an idle processor
+    assert len(reading.machines) == 5_000
+    assert spent < 5  # under half a second on an idle processor

@@ -289,6 +289,41 @@ def test_a_thousand_problems_are_counted_not_told(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("cell", "message"),
+    [
+        ("oui", "says that there is a machine, not which (its name or serial number)"),
+        ("06 12 34 56 78", "looks like a telephone number"),
+        ("#REF!", "an error of the spreadsheet's formula (write the value itself)"),
+        ("Err:502", "an error of the spreadsheet's formula"),
+        ("#N/A", "an error of the spreadsheet's formula"),
+    ],
+)
+def test_a_cell_that_names_no_machine(tmp_path: Path, cell: str, message: str) -> None:
+    reading = reading_of(tmp_path, csv_of([["Agent", "Portable"], ["Zoé Aït", cell]]))
+    assert reading.machines == ()
+    assert [message in line for line in told(reading)] == [True]
+
+
+@pytest.mark.parametrize("cell", ["non", "Néant", "-", "aucun", "/"])
+def test_words_for_no_machine_are_no_machine(tmp_path: Path, cell: str) -> None:
+    reading = reading_of(tmp_path, csv_of([["Agent", "Portable", "N° série portable"], ["Zoé Aït", cell, cell]]))
+    assert (reading.machines, reading.pairings, reading.problems) == ((), (), ())
+
+
+@pytest.mark.parametrize("cell", ["vacant", "Libre", "EN STOCK", "-", "à pourvoir"])
+def test_words_for_nobody_are_no_person(tmp_path: Path, cell: str) -> None:
+    reading = reading_of(tmp_path, csv_of([["Agent", "Portable", "Login"], [cell, "P1", cell]]))
+    assert (reading.people, reading.pairings, reading.problems) == ((), (), ())
+    assert [one.name for one in reading.machines] == ["P1"]
+
+
+@pytest.mark.parametrize("cell", ["5,12E+14", "5.12E+14", "1E+12"])
+def test_a_serial_number_that_excel_has_cut_short_is_refused(tmp_path: Path, cell: str) -> None:
+    reading = reading_of(tmp_path, csv_of([["Nom du poste", "N° de série"], ["P1", cell]]))
+    assert "a number that the spreadsheet has cut short (format the column as text" in told(reading)[0]
+
+
+@pytest.mark.parametrize(
     ("headers", "message"),
     [
         (["Prénom", "Portable"], "the column of last names is missing"),

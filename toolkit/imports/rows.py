@@ -186,9 +186,9 @@ _NAMING = ("person", "last_name", "login", "user")
 
 def _names(row: Row) -> tuple[str | None, str | None]:
     """Return display name and login of a row's person. `Utilisateur` is either: a name has a space."""
-    first, last = row.text("first_name"), row.text("last_name")
-    name = row.text("person") or " ".join(part for part in (first, last) if part) or None
-    if first and not last and "last_name" in row.layout.index:
+    first, last = row.text("first_name"), row.word("last_name", values.person_name)
+    name = row.word("person", values.person_name) or " ".join(part for part in (first, last) if part) or None
+    if first and not row.raw("last_name").strip() and "last_name" in row.layout.index:
         row.report("last_name", _("the last name is missing"), quote=False)
     login, user = row.word("login", values.login), row.word("user", values.login)
     if user and " " in user:
@@ -201,7 +201,7 @@ def machine(row: Row, prefix: str = "", kind: Chassis | None = None) -> Machine 
     """Return the machine of a row, whose fields start with `prefix`; None when neither name nor serial is said."""
     glpi = row.layout.glpi
     name = row.word(f"{prefix}name", values.machine_name)
-    serial = row.word(f"{prefix}serial", cleaning.serial)
+    serial = row.word(f"{prefix}serial", values.serial)
     if name is None and serial is None:
         return None
     of_office = prefix == "office_pc_" or not prefix

@@ -21,7 +21,12 @@ _REPEATED = 4096
 LONGEST = 200
 """What `fleet.yml` takes of any text."""
 
-_TEMPLATE = frozenset("{#")  # with which template syntax begins
+_NOT_PLAIN = frozenset("{#:")  # with which template syntax and a spreadsheet's errors begin
+_ERROR = re.compile(r"#(?:REF!|N/A|VALUE!|VALEUR!|NAME\?|NOM\s?\?|DIV/0!|NUM!|NOMBRE!|NULL!|NUL!)|Err:[0-9]{3}")
+_SHORTENED = re.compile(r"[0-9](?:[.,][0-9]+)?E\+[0-9]+")
+_NOTHING = frozenset(["non", "no", "aucun", "aucune", "neant", "sans", "none", "n/a", "na", "-", "--", "/", "?", "0"])
+_SOMETHING = frozenset(["oui", "yes", "x", "o", "ok"])
+_NOBODY = _NOTHING | {"vacant", "poste vacant", "libre", "stock", "en stock", "personne", "a pourvoir", "non attribue"}
 _BREAK = re.compile(r"<\s*br\s*/?\s*>|\r\n|[\r\n\v\f\x85\u2028\u2029]", re.IGNORECASE)
 _INVISIBLE = dict.fromkeys(map(ord, "\u00ad\u200b\u2060\ufeff"))
 _LIST = re.compile(r"[\s,;]+")
@@ -99,7 +104,7 @@ def line(cell: str, *, glpi: bool = False) -> str:
         cell.isascii()
         and cell.isprintable()
         and not (glpi and ("&" in cell or "<" in cell))
-        and not _TEMPLATE & set(cell)
+        and not _NOT_PLAIN & set(cell)
     ):
         text = " ".join(cell.split())
     else:
@@ -107,6 +112,8 @@ def line(cell: str, *, glpi: bool = False) -> str:
         found = forbidden(text)
         if found is not None:
             raise Unclear(_("not allowed in any text: {found}").format(found=found))
+        if _ERROR.fullmatch(text):
+            raise Unclear(_("an error of the spreadsheet's formula"), _("write the value itself"))
     if len(text) > LONGEST:
         raise Unclear(_("longer than {limit} characters").format(limit=LONGEST))
     return text
@@ -123,11 +130,31 @@ def _plain(cell: str, glpi: bool) -> str:
     return unicodedata.normalize("NFC", text.translate(_INVISIBLE))
 
 
-def machine_name(text: str) -> str:
-    """Return a machine's name. Raises Unclear for a telephone number, which is not repeated: it is somebody's."""
+def machine_name(text: str) -> str | None:
+    """Return a machine's name, None for words that say there is none.
+
+    Raises Unclear for a yes without a name, and for a telephone number, which is not repeated: it is somebody's.
+    """
+    word = compared(text)
+    if word in _NOTHING:
+        return None
+    if word in _SOMETHING:
+        raise Unclear(_("says that there is a machine, not which"), _("its name or serial number"))
     if _PHONE.fullmatch(text):
         raise Unclear(_("looks like a telephone number"), _("is this the column of the machine's name?"))
     return text
+
+
+def serial(text: str) -> str | None:
+    """Return a serial number, None for what stands in for one. Raises Unclear for a number cut short by Excel."""
+    if _SHORTENED.fullmatch(text):
+        raise Unclear(_("a number that the spreadsheet has cut short"), _("format the column as text, enter it again"))
+    return None if compared(text) in _NOTHING else cleaning.serial(text)
+
+
+def person_name(text: str) -> str | None:
+    """Return a person's name, None for words that say there is nobody (`vacant`)."""
+    return None if compared(text) in _NOBODY else text
 
 
 def compared(text: str) -> str:
@@ -140,8 +167,10 @@ def is_private(text: str) -> bool:
     return bool(_PHONE.fullmatch(text.strip())) or "@" in text
 
 
-def login(text: str) -> str:
+def login(text: str) -> str | None:
     """Return an account's name as written, without its domain (`MAIRIE\\jdupont`, `jdupont@mairie.fr`)."""
+    if compared(text) in _NOBODY:
+        return None
     return text.rpartition("\\")[2].partition("@")[0].strip() or text
 
 
