@@ -90,6 +90,13 @@ def test_a_missing_needed_column_is_named(tmp_path: Path) -> None:
     assert problem.startswith("liste.csv:1:1: no column names machines or people (“Nom du poste” or “N° de série”")
 
 
+def test_a_column_added_to_glpi_changes_nothing_else(tmp_path: Path) -> None:
+    headers = GLPI_FRENCH | {"service": "Service"}
+    reading = reading_of(tmp_path, glpi_csv([GLPI_ROW | {"service": "État civil", "chassis": "Machin"}], headers))
+    assert only(reading).chassis is Chassis.UNKNOWN
+    assert [person.service for person in reading.people] == ["État civil"]
+
+
 def test_a_screen_has_a_serial_number_that_is_not_the_computers(tmp_path: Path) -> None:
     reading = reading_of(tmp_path, glpi_csv(columns=["name", "screen", "entity", "system"]))
     assert only(reading).serial is None

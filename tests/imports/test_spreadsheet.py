@@ -351,6 +351,8 @@ def of(*rows: Sequence[str]) -> Table:
         (["Nom", "N° de série", "Modèle"], "name"),
         (["Nom", "Nom du poste", "N° de série"], "person"),
         (["Nom", "Entité", "Utilisateur"], "name"),
+        (["Nom", "Prénom", "Entité", "N° de série"], "last_name"),
+        (["Nom", "Entité", "Service", "Fonction"], "person"),
     ],
 )
 def test_whose_name_a_column_called_nom_is(headers: list[str], field: str) -> None:

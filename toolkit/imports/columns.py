@@ -46,7 +46,7 @@ def layout(table: Table, mapping: Mapping | None = None) -> Layout:
     columns: tuple[Meaning, ...] = tuple(meaning_of(header) for header in headers)
     if mapping is not None:
         return _mapped(table, number, headers, mapping)
-    glpi = is_glpi(headers) and not any((one.field or "").startswith(_OF_A_POST) for one in columns)
+    glpi = is_glpi(headers)
     fields = _resolved(columns, glpi)
     index, problems = _first_of_each(table, number, headers, fields, columns)
     told = tuple(

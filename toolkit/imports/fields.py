@@ -23,6 +23,7 @@ from toolkit.imports.field_names import (
 
 _NUMBER_SIGN = re.compile(r"\bn\s*°|№|\bnum\b\.?|\bnumero\b|\bno\b\.?|\bn[ou]?[.º]")
 _NOT_WORD = re.compile(r"[^a-z0-9]+")
+_OF_PEOPLE = ("first_name", "laptop_", "office_pc_")
 NAME_OR_PERSON = "name_or_person"
 """`Nom` or `Name` alone: a machine's or a person's, which the other columns tell."""
 
@@ -96,8 +97,15 @@ def recognised(headers: Iterable[str]) -> int:
 
 
 def is_glpi(headers: Iterable[str]) -> bool:
-    """Return whether a row of headers is one of GLPI's computer list: a name column, and one only GLPI calls so."""
+    """Return whether a row of headers is one of GLPI's computer list.
+
+    It has a name column and one that only GLPI calls so, and none of what only a list of people has.
+    """
     headers = list(headers)
     plain = {words_of(header) for header in headers}
     grouped = any(words_of(group) in GLPI_GROUPS for header in headers if (group := header.rpartition(" - ")[0]))
-    return bool(plain & AMBIGUOUS) and (grouped or bool(plain & GLPI_MARKS))
+    fields = {meaning_of(header).field or "" for header in headers}
+    people = any(field.startswith(_OF_PEOPLE) for field in fields) or (
+        bool(fields & {"service", "duty"}) and not fields & {"serial", "chassis", "model"}
+    )
+    return bool(plain & AMBIGUOUS) and (grouped or bool(plain & GLPI_MARKS)) and not people
