@@ -8,13 +8,12 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from toolkit import settings
-from toolkit.errors import BadInputError, NothingEvaluatedError
+from toolkit.errors import BadInputError
 from toolkit.files import write_atomically
 from toolkit.fleet import Config, Fleet, load_all
 from toolkit.fleet import addresses as tunnel_addresses
-from toolkit.fleet.document import shown, suggestion
-from toolkit.hosts_file import on_one_line, render
+from toolkit.fleet.document import shown
+from toolkit.hosts_file import render
 from toolkit.i18n import _
 from toolkit.memory import collector_paused
 from toolkit.workspace import CommuneFolder, Workspace
@@ -66,16 +65,21 @@ def _make_places(folder: CommuneFolder) -> None:
 
 def _prepare(workspace: Workspace, config: Config, fleet: Fleet) -> tuple[str, str]:
     """Return the texts of `addresses.yml` and `hosts.yml`."""
-    folder = workspace.commune(fleet.commune.id)
-    before = tunnel_addresses.load(folder.addresses, fleet)
-    addresses = tunnel_addresses.allocate(
-        fleet.gateway.tunnel_network,
-        fleet.gateway.name,
-        [laptop.name for laptop in fleet.laptops],
-        before,
-        datetime.now(UTC).date(),
-    )
+    addresses = allocated(workspace, fleet)
     return tunnel_addresses.render(addresses), render(workspace, config, fleet, addresses)
+
+
+def allocated(workspace: Workspace, fleet: Fleet) -> tunnel_addresses.Addresses:
+    """Return the tunnel addresses as `generate` would write them: those given before, and new ones.
+
+    Raises:
+        ProblemsError: `addresses.yml` is wrong.
+        BadInputError: no tunnel address is left.
+    """
+    before = tunnel_addresses.load(workspace.commune(fleet.commune.id).addresses, fleet)
+    laptops = [laptop.name for laptop in fleet.laptops]
+    today = datetime.now(UTC).date()
+    return tunnel_addresses.allocate(fleet.gateway.tunnel_network, fleet.gateway.name, laptops, before, today)
 
 
 @collector_paused()
@@ -87,33 +91,11 @@ def validate_all(workspace: Workspace, communes: Sequence[str]) -> tuple[Fleet, 
     return fleets
 
 
-def explain(workspace: Workspace, communes: Sequence[str], host: str, *, everything: bool) -> list[str]:
-    """Return one line per setting of `host`: name, value, and the layer it comes from.
-
-    Raises:
-        NothingEvaluatedError: none of the communes has such an endpoint.
-    """
+@collector_paused()
+def rendered(workspace: Workspace, communes: Sequence[str]) -> dict[str, tuple[str, str]]:
+    """Return the texts of `addresses.yml` and `hosts.yml` that `generate` would write. Raises as it does."""
     config, fleets = load_all(workspace, communes)
-    fleet = next((one for one in fleets if any(endpoint.name == host for endpoint in one.endpoints)), None)
-    if fleet is None:
-        hint = suggestion(host, [endpoint.name for one in fleets for endpoint in one.endpoints])
-        raise NothingEvaluatedError(" ".join([_("no endpoint is called “{name}”").format(name=host), hint]).strip())
-    values = settings.effective(fleet, host, settings.of_profile(config.profile))
-    return [
-        f"{name}: {on_one_line(setting.value)}  # {_source(setting.source)}"
-        for name, setting in sorted(values.items())
-        if everything or setting.source != "default"
-    ]
-
-
-def _source(source: settings.Source) -> str:
-    return {
-        "default": _("role default"),
-        "profile": _("profile"),
-        "commune": _("commune"),
-        "kind": _("kind of endpoint"),
-        "endpoint": _("this endpoint"),
-    }[source]
+    return {fleet.commune.id: _prepare(workspace, config, fleet) for fleet in fleets}
 
 
 @contextlib.contextmanager

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from toolkit.cli import options
+from toolkit.errors import ExitCode
 from toolkit.i18n import _
 from toolkit.workspace import Workspace
 
@@ -102,14 +103,47 @@ def import_(
         click.echo(said.format(file=file.path), err=True)
 
 
-@command.command(help=_("Show the settings of one endpoint and where each comes from."))
+@command.command(help=_("Write a spreadsheet for the commune to fill in (.xlsx, .ods or .csv), which import reads."))
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+def template(file: Path) -> None:
+    from toolkit.imports.template import write_template
+
+    write_template(file)
+    click.echo(_("{file}: written").format(file=file), err=True)
+
+
+@command.command(help=_("Show where the generated inventory and what was applied last are not what fleet.yml says."))
+@options.workspace
+@options.communes
+@options.all_communes_anyhow
+def diff(workspace: Workspace, communes: tuple[str, ...]) -> ExitCode:
+    from toolkit.drift import Stage, compare
+
+    titles = {
+        Stage.GENERATED: _("{commune}: hosts.yml is not what fleet.yml says (nomade inventory generate):"),
+        Stage.APPLIED: _("{commune}: what was applied last is not what fleet.yml says (nomade apply):"),
+    }
+    found = compare(workspace, workspace.select(communes))
+    for commune, stage in dict.fromkeys((one.commune, one.stage) for one in found):
+        click.echo(titles[stage].format(commune=commune))
+        for one in found:
+            if (one.commune, one.stage) == (commune, stage):
+                click.echo(f"  {one.endpoint}")
+                for detail in one.details:
+                    click.echo(f"    {detail}")
+    if not found:
+        click.echo(_("Fleet, generated inventory and applied state agree."))
+    return ExitCode.NOT_COMPLIANT if found else ExitCode.OK
+
+
+@command.command(help=_("Show the facts and settings of one endpoint, where each comes from, and what it stands over."))
 @options.workspace
 @options.communes
 @options.all_communes_anyhow
 @click.argument("host")
 @click.option("-a", "--all", "everything", is_flag=True, help=_("Also settings that are the role's default."))
 def show(workspace: Workspace, communes: tuple[str, ...], host: str, everything: bool) -> None:
-    from toolkit.inventory import explain
+    from toolkit.explain import explain
 
     for line in explain(workspace, workspace.select(communes), host, everything=everything):
         click.echo(line)

@@ -18,7 +18,7 @@ from typing import Any
 
 import yaml
 
-from toolkit import fleet, inventory, paths, reach
+from toolkit import drift, fleet, inventory, paths, reach
 from toolkit.enroll import handover
 from toolkit.errors import BadInputError, NomadeError
 from toolkit.fleet.model import Endpoint, Kind
@@ -81,6 +81,8 @@ def provision(
             recorder.start(names)
         results = recorder.results()
         if not options.check and not options.tags:
+            done = [result.name for result in results if result.state in (State.OK, State.CHANGED)]
+            drift.record(workspace, commune, done)
             results = _hand_over(workspace, commune, results)
         return Run(commune, options.check, started_at, datetime.now(UTC), results + missing, log)
 
