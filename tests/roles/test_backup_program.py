@@ -23,6 +23,7 @@ from toolkit.paths import roles_dir
 
 PROGRAM = roles_dir() / "backup" / "files" / "nomade_backup.py"
 STORE = roles_dir() / "backup_store" / "files" / "nomade-backup-store"
+RETENTION = STORE.with_name("nomade_backup_retention.py")
 
 pytestmark = [
     pytest.mark.lab,
@@ -226,3 +227,65 @@ def test_not_due_while_the_last_success_is_young_or_the_store_is_silent(saved: E
     content["success"]["time"] -= 2 * 86400
     (saved.root / "state" / "state.json").write_text(json.dumps(content))
     assert saved.do("due") == 1, "nothing answers on port 9"
+
+
+@dataclass(slots=True)
+class Pruning:
+    """An endpoint whose store has the key that its retention needs."""
+
+    endpoint: Endpoint
+    identity: Path
+
+    def prune(self) -> str:
+        """Return how retention went with the endpoint's repository, keeping one snapshot a day, week and month."""
+        store = self.endpoint.root / "store"
+        code = "import sys, pathlib; sys.path.insert(0, sys.argv[1]); import nomade_backup_retention as r\n"
+        code += (
+            "r.STATE = pathlib.Path(sys.argv[2]) / 'retention.json'; r.main(pathlib.Path(sys.argv[3]), '1', '1', '1')"
+        )
+        command = [sys.executable, "-c", code, str(RETENTION.parent), str(self.endpoint.root), str(store)]
+        with self.identity.open("rb") as identity:
+            subprocess.run(command, stdin=identity, check=True)
+        state = json.loads((self.endpoint.root / "retention.json").read_text())
+        return str(state["repositories"][f"poste-1/{self.endpoint.uuid}"])
+
+
+@pytest.fixture(name="pruning")
+def one_with_retention(endpoint: Endpoint) -> Pruning:
+    identity = endpoint.root / "identity"
+    subprocess.run(["age-keygen", "-o", identity], check=True, capture_output=True)
+    recipient = subprocess.run(
+        ["age-keygen", "-y", identity], check=True, capture_output=True, text=True
+    ).stdout.strip()
+    file = endpoint.root / "etc" / "settings.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"retention_recipient": recipient}))
+    assert endpoint.do("run") == 0, endpoint.state
+    return Pruning(endpoint, identity)
+
+
+def test_the_store_removes_what_is_too_old_with_the_key_it_was_given(pruning: Pruning) -> None:
+    endpoint = pruning.endpoint
+    first = endpoint.snapshots()
+    assert endpoint.do("run") == 0
+    assert len(endpoint.snapshots()) == 2
+    assert pruning.prune() == "ok"
+    assert len(endpoint.snapshots()) == 1
+    assert not endpoint.snapshots() & first
+    assert endpoint.do("drill") == 0, endpoint.state
+    assert endpoint.do("run") == 0, "the key of retention is handed over once"
+
+
+def test_a_snapshot_from_the_future_stops_retention(pruning: Pruning) -> None:
+    endpoint = pruning.endpoint
+    options = ["--time", "2099-01-01 00:00:00", str(endpoint.root / "home")]
+    assert endpoint.restic("backup", *options).returncode == 0
+    before = endpoint.snapshots()
+    assert pruning.prune() == "from-the-future"
+    assert endpoint.snapshots() == before
+
+
+def test_the_store_s_copy_of_the_key_is_of_no_use_without_its_identity(pruning: Pruning) -> None:
+    subprocess.run(["age-keygen", "-o", pruning.endpoint.root / "other"], check=True, capture_output=True)
+    pruning.identity = pruning.endpoint.root / "other"
+    assert pruning.prune() == "wrong-key"
+    assert len(pruning.endpoint.snapshots()) == 1

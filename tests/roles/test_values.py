@@ -45,12 +45,20 @@ def _peer(**changes: Any) -> dict[str, Any]:
     return {"nomade_peers": [peer | {"services": [service | changes.pop("service", {})]} | changes]}
 
 
+def _store(**changes: Any) -> dict[str, Any]:
+    store = {"port": 8022, "account": "nomade-store"} | changes
+    clients = [{"name": "p", "address": "10.77.80.2"}]
+    return {"nomade_backup_store": store, "nomade_backup_clients": clients}
+
+
 GOOD = {
     "base": {"base_apt_proxy": "http://198.18.0.5:3142"},
     "accounts": {},
     "ssh": _peer(),
     "updates": {},
     "firewall": _peer(),
+    "backup": _store() | {"nomade_kind": "laptop"},
+    "backup_store": _store(),
 }
 BAD: dict[str, tuple[str, dict[str, Any]]] = {
     "nft-rule-in-a-setup-network": ("firewall", {"nomade_setup_networks": ["0.0.0.0/0 }; } #"]}),
@@ -82,6 +90,25 @@ BAD: dict[str, tuple[str, dict[str, Any]]] = {
     "no-lockout-at-all": ("accounts", {"accounts_lockout_attempts": 0}),
     "apt-option-in-an-origin": ("updates", {"updates_origins": ['a"; }; APT::Get::AllowUnauthenticated "true']}),
     "perl-in-a-service": ("updates", {"updates_never_restart": ["x}) } = system('id'); #"]}),
+    "ssh-option-in-the-store-s-account": ("backup", _store(account="a\nProxyCommand x") | {"nomade_kind": "laptop"}),
+    "ssh-option-in-the-store-s-address": ("backup", _store(address="a\nProxyCommand x") | {"nomade_kind": "laptop"}),
+    "second-key-in-the-store-s-key": ("backup", _store(host_key="ssh-rsa AAAA") | {"nomade_kind": "laptop"}),
+    "option-as-path-to-save": ("backup", _store() | {"nomade_kind": "laptop", "backup_paths": ["--stdin"]}),
+    "command-in-an-endpoint-s-name": (
+        "backup_store",
+        _store() | {"nomade_backup_clients": [{"name": 'p",command="sh', "address": "10.77.80.2"}]},
+    ),
+    "any-address-in-authorized-keys": (
+        "backup_store",
+        _store() | {"nomade_backup_clients": [{"name": "p", "address": "*"}]},
+    ),
+    "unit-option-in-the-store-s-path": ("backup_store", _store() | {"backup_store_path": "/srv/a\nUser=root"}),
+    "retention-that-keeps-nothing": (
+        "backup_store",
+        _store() | {"backup_store_keep_daily": 0, "backup_store_keep_weekly": 0, "backup_store_keep_monthly": 0},
+    ),
+    "root-as-the-store-s-account": ("backup_store", _store(account="root")),
+    "rule-in-the-store-s-port": ("firewall", _peer() | _store(port="22 accept")),
     "no-origin-of-updates": ("updates", {"updates_origins": []}),
 }
 
