@@ -45,14 +45,39 @@ def of_profile(name: str) -> Mapping[str, object]:
 
 def overrides(fleet: Fleet, endpoint: str, profile_settings: Mapping[str, object] | None = None) -> dict[str, Setting]:
     """Return what the layers above the roles' defaults say for one endpoint: profile < commune < kind < endpoint."""
+    layers = _layers(fleet, endpoint, profile_settings or {})
+    return {name: Setting(value, source) for source, layer in layers for name, value in layer.items()}
+
+
+def _layers(
+    fleet: Fleet, endpoint: str, profile_settings: Mapping[str, object]
+) -> tuple[tuple[Source, Mapping[str, object]], ...]:
     settings = fleet.settings
-    layers: tuple[tuple[Source, Mapping[str, object]], ...] = (
-        ("profile", profile_settings or {}),
+    return (
+        ("profile", profile_settings),
         ("commune", settings.commune),
         ("kind", settings.of_kind(fleet.endpoint(endpoint).kind)),
         ("endpoint", settings.endpoints.get(endpoint, {})),
     )
-    return {name: Setting(value, source) for source, layer in layers for name, value in layer.items()}
+
+
+def history(fleet: Fleet, endpoint: str, profile_settings: Mapping[str, object]) -> dict[str, list[Setting]]:
+    """Return, by name, what each layer says of a setting, the general first: the last one is in force.
+
+    A default that is an expression has no known value and is left out.
+
+    Raises:
+        NothingEvaluatedError: the fleet has no such endpoint.
+    """
+    found = {
+        name: [Setting(variable.default, "default")]
+        for name, variable in role_variables().items()
+        if not variable.computed
+    }
+    for source, layer in _layers(fleet, endpoint, profile_settings):
+        for name, value in layer.items():
+            found.setdefault(name, []).append(Setting(value, source))
+    return found
 
 
 def effective(
