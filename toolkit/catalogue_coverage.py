@@ -220,6 +220,7 @@ def page(catalogue: Catalogue) -> Iterator[str]:
     yield "# Ce que les contrôles couvrent"
     yield ""
     yield "Un contrôle répond à une partie d’une recommandation : qu’il existe ne veut pas dire que tout est vérifié."
+    yield "Une recommandation « déclarée » tient à la parole de quelqu’un : [declarations.md](declarations.md)."
     yield ""
     yield "| document | niveau | recommandations | vérifiées | déclarées | expliquées | sans réponse |"
     yield "|---|---|---|---|---|---|---|"
