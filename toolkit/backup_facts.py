@@ -27,7 +27,7 @@ def clients(fleet: Fleet, tunnel: Mapping[str, str]) -> dict[str, Any]:
     """Return the variable `nomade_backup_clients` of the gateway: who may send backups, and from which address."""
     if not on_gateway(fleet):
         return {}
-    laptops = [{"name": item.name, "address": tunnel[item.name]} for item in fleet.laptops]
+    laptops = [{"name": item.name, "address": tunnel[item.name]} for item in fleet.peers]
     return {
         "nomade_backup_clients": [
             *laptops,

@@ -58,6 +58,6 @@ def _gateway_facts(fleet: Fleet, gateway: Gateway, tunnel: Mapping[str, str]) ->
     }
     if fleet.backup is None or not backup_facts.on_gateway(fleet):
         return facts
-    clients = [endpoint.name for endpoint in (*fleet.laptops, *fleet.office_pcs)]
+    clients = [endpoint.name for endpoint in (*fleet.peers, *fleet.office_pcs)]
     ports = [22, fleet.backup.store.port]
     return facts | {"listening_ports": ports, "backup_store": True, "backup_clients": clients}
