@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TypeVar
@@ -32,6 +33,7 @@ def read_folder(folder: Path, model: type[M], problems: list[Problem]) -> Mappin
     return MappingProxyType(found)
 
 
+@cache
 def ids_with(folder: Path, key: str) -> frozenset[str]:
     """Return the ids of the files of `folder` that have `key` at the top level (every id, for an empty key).
 

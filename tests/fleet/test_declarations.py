@@ -37,8 +37,8 @@ def problems(folder: Path, text: str) -> list[str]:
     ("endpoint", "controls"),
     [
         ("essai-passerelle", ["incident-procedure-known"]),
-        ("essai-portable-1", ["incident-procedure-known", "charter-signed", "awareness-done"]),
-        ("essai-bureau-1", ["incident-procedure-known", "charter-signed", "awareness-done"]),
+        ("essai-portable-1", ["incident-procedure-known", "awareness-done", "charter-signed"]),
+        ("essai-bureau-1", ["incident-procedure-known", "awareness-done", "charter-signed"]),
         ("essai-portable-2", ["incident-procedure-known", "awareness-done"]),
         ("essai-bureau-2", ["incident-procedure-known", "room-locked"]),
     ],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Mapping
 from datetime import date
 from typing import TYPE_CHECKING, Annotated
 
@@ -49,20 +49,23 @@ class Declaration(Model):
         return next((index for index, name in enumerate(_SCOPES, start=1) if getattr(self, name)), 0)
 
 
+def by_scope(declarations: Iterable[Declaration]) -> Mapping[tuple[str, str], tuple[Declaration, ...]]:
+    """Return the declarations under what they are for, as in `("teleworker", "anna")`; the commune is `("", "")`."""
+    found: dict[tuple[str, str], list[Declaration]] = {}
+    for item in declarations:
+        scope = next(((name, getattr(item, name)) for name in _SCOPES if getattr(item, name)), ("", ""))
+        found.setdefault(scope, []).append(item)
+    return {scope: tuple(items) for scope, items in found.items()}
+
+
 def declarations_for(fleet: Fleet, endpoint: Endpoint) -> tuple[Declaration, ...]:
-    """Return what is declared of one endpoint, in file order: of it, its teleworker, their service, the commune."""
+    """Return what is declared of one endpoint: of the commune, of its teleworker's service, of them, of itself."""
     post = fleet.post_of(endpoint.name)
-    teleworker = fleet.teleworker(post.teleworker) if post else None
-    scopes = {
-        "endpoint": endpoint.name,
-        "teleworker": teleworker.login if teleworker else None,
-        "service": fleet.duty(teleworker.duty).service if teleworker else None,
-    }
-    return tuple(
-        item
-        for item in fleet.declarations
-        if all(getattr(item, name) in (None, value) for name, value in scopes.items())
-    )
+    scopes = [("", ""), ("endpoint", endpoint.name)]
+    if post:
+        duty = fleet.duty(fleet.teleworker(post.teleworker).duty)
+        scopes[1:1] = [("service", duty.service), ("teleworker", post.teleworker)]
+    return tuple(item for scope in scopes for item in fleet.declared.get(scope, ()))
 
 
 def check(document: Document, fleet: Fleet, broken: Collection[str], today: date) -> None:

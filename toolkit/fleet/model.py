@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from functools import cached_property
 
 from toolkit.errors import NothingEvaluatedError
 from toolkit.fleet.backup import Backup
-from toolkit.fleet.declarations import Declaration
+from toolkit.fleet.declarations import Declaration, by_scope
 from toolkit.fleet.parts import (
     Application,
     Commune,
@@ -51,6 +52,11 @@ class Fleet(Model):
     backup: Backup | None = None
     settings: Settings = Settings()
     declarations: tuple[Declaration, ...] = ()
+
+    @cached_property
+    def declared(self) -> Mapping[tuple[str, str], tuple[Declaration, ...]]:
+        """What is declared, by kind and name of what it is for (`by_scope`)."""
+        return by_scope(self.declarations)
 
     @cached_property
     def endpoints(self) -> tuple[Endpoint, ...]:
