@@ -241,6 +241,27 @@ def test_an_office_pc_that_two_people_use_is_one_machine(tmp_path: Path) -> None
     assert [one.office_pc for one in reading.pairings] == ["UC-1", "UC-1"]
 
 
+def test_a_commune_written_once_for_several_rows_is_a_problem(tmp_path: Path) -> None:
+    rows = [
+        ["Commune", "Agent", "Portable"],
+        ["A", "Zoé", "P1"],
+        ["", "Jo", "P2"],
+        ["B", "Lou", "P3"],
+        ["", "Al", "P4"],
+    ]
+    reading = reading_of(tmp_path, csv_of(rows))
+    assert told(reading) == [
+        f"liste.csv:{row}:1: Commune: empty, and filled in in other rows (whose row is it? repeat it in each row)"
+        for row in (3, 5)
+    ]
+
+
+def test_a_commune_column_that_is_empty_throughout_is_none(tmp_path: Path) -> None:
+    reading = reading_of(tmp_path, csv_of([["Commune", "Agent", "Portable"], ["", "Zoé", "P1"], ["", "Jo", "P2"]]))
+    assert reading.problems == ()
+    assert [one.entity for one in reading.machines] == [None, None]
+
+
 def test_all_problems_of_a_file_in_one_run(tmp_path: Path) -> None:
     rows = [
         [

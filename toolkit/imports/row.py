@@ -28,6 +28,11 @@ class Found:
     known_machines: dict[tuple[str, ...], Machine] = field(default_factory=dict)
     known_people: set[tuple[str, str]] = field(default_factory=set)
 
+    @property
+    def size(self) -> int:
+        """How much was found: grows with each row that says something new."""
+        return len(self.machines) + len(self.people) + len(self.pairings)
+
     def add(self, problem: Problem) -> None:
         """Keep a problem; beyond `bounds.PROBLEMS` they are only counted."""
         if len(self.problems) < bounds.PROBLEMS:

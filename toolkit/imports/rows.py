@@ -60,13 +60,30 @@ def _read_table(table: Table, how: Layout, found: Found) -> None:
         return
     headers = next(cells for number, cells in table.rows if number == how.row)
     take = _take_post if how.of_posts else _take_machine if how.index.keys() & {"name", "serial"} else _take_person
+    taken: list[Row] = []
     for number, cells in table.rows:
         if number > how.row:
             row = Row(table.name, number, cells, how, headers, found)
-            if any(cell.endswith((")", " ")) and cell.rstrip().casefold().endswith(_EXAMPLES) for cell in cells):
+            before = found.size
+            if _is_example(row):
                 row.leave(_("example row of the template"))
             else:
                 take(row)
+            if found.size > before:
+                taken.append(row)
+    _rows_without_commune(taken)
+
+
+def _is_example(row: Row) -> bool:
+    return any(cell.endswith((")", " ")) and cell.rstrip().casefold().endswith(_EXAMPLES) for cell in row.cells)
+
+
+def _rows_without_commune(rows: list[Row]) -> None:
+    """Tell rows without a commune in a list that names communes: guessed wrong, one would get another's machine."""
+    without = [row for row in rows if not row.raw("entity").strip()]
+    if len(without) < len(rows):
+        for row in without:
+            row.report("entity", _("empty, and filled in in other rows"), _("whose row is it? repeat it in each row"))
 
 
 def _closed(found: Found, layouts: Sequence[Layout]) -> Reading:
