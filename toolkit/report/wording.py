@@ -178,7 +178,7 @@ def remainder(counts: Coverage, language: str) -> str:
     """Return what is in no score, with its numbers; empty when there is nothing."""
     _ = translator(language)
     others = (
-        (counts.declared, _("{count} met on declaration only")),
+        (counts.declared, _("{count} of those met on declaration only")),
         (counts.waived, _("{count} of them accepted")),
         (counts.error, _("{count} could not be checked")),
         (counts.stale, _("{count} checked too long ago")),
