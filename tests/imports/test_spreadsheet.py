@@ -256,6 +256,14 @@ def test_a_commune_written_once_for_several_rows_is_a_problem(tmp_path: Path) ->
     ]
 
 
+def test_a_sheet_without_communes_beside_one_that_names_them(tmp_path: Path) -> None:
+    plain = [["Agent", "Portable"], ["Jo", "P8"], ["Al", "P9"]]
+    reading = reading_of(tmp_path, xlsx(POSTS, plain), "liste.xlsx")
+    assert told(reading) == [
+        "liste.xlsx [Feuille2]:1:1: no column names the commune, as other sheets do (add the column “Commune”)"
+    ]
+
+
 def test_a_commune_column_that_is_empty_throughout_is_none(tmp_path: Path) -> None:
     reading = reading_of(tmp_path, csv_of([["Commune", "Agent", "Portable"], ["", "Zoé", "P1"], ["", "Jo", "P2"]]))
     assert reading.problems == ()

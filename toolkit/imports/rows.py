@@ -38,11 +38,13 @@ def reading(tables: Sequence[Table], file: str, mapping: Mapping | None) -> Read
     layouts = [(table, layout(table, mapping)) for table in tables]
     lists = [(table, how) for table, how in layouts if _is_list(table, how)] or layouts[:1]
     found = Found()
+    taken: list[Row] = []
     for table, how in layouts:
         if (table, how) in lists:
-            _read_table(table, how, found)
+            taken += _read_table(table, how, found)
         elif table.sheet != HELP_SHEET:
             found.left_aside.append((Place(table.name, table.rows[0][0]), _("sheet without headers that are known")))
+    _rows_without_commune(taken)
     return _closed(found, [how for _table, how in lists])
 
 
@@ -52,12 +54,13 @@ def _is_list(table: Table, how: Layout) -> bool:
     return fields >= _FIELDS_OF_A_LIST and not lacks and table.sheet != HELP_SHEET
 
 
-def _read_table(table: Table, how: Layout, found: Found) -> None:
+def _read_table(table: Table, how: Layout, found: Found) -> list[Row]:
+    """Add what a table says to `found`. Return the rows that said something."""
     problems = [*how.problems, *_missing_columns(table, how)]
     for problem in problems:
         found.add(problem)
     if problems:
-        return
+        return []
     headers = next(cells for number, cells in table.rows if number == how.row)
     take = _take_post if how.of_posts else _take_machine if how.index.keys() & {"name", "serial"} else _take_person
     taken: list[Row] = []
@@ -71,7 +74,7 @@ def _read_table(table: Table, how: Layout, found: Found) -> None:
                 take(row)
             if found.size > before:
                 taken.append(row)
-    _rows_without_commune(taken)
+    return taken
 
 
 def _is_example(row: Row) -> bool:
@@ -81,9 +84,14 @@ def _is_example(row: Row) -> bool:
 def _rows_without_commune(rows: list[Row]) -> None:
     """Tell rows without a commune in a list that names communes: guessed wrong, one would get another's machine."""
     without = [row for row in rows if not row.raw("entity").strip()]
-    if len(without) < len(rows):
-        for row in without:
+    if len(without) == len(rows):
+        return
+    for row in without:
+        if "entity" in row.layout.index:
             row.report("entity", _("empty, and filled in in other rows"), _("whose row is it? repeat it in each row"))
+    for row in {row.table: row for row in reversed(without) if "entity" not in row.layout.index}.values():
+        message = _("no column names the commune, as other sheets do")
+        row.found.add(Problem(row.table, row.layout.row, 1, message, _("add the column “Commune”")))
 
 
 def _closed(found: Found, layouts: Sequence[Layout]) -> Reading:
