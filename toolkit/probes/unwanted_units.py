@@ -6,7 +6,7 @@ from toolkit.probes import Probe
 
 FAMILIES = {
     "sharing": (
-        "nfs-server.service", "nmbd.service", "proftpd.service", "rpcbind.service", "rpcbind.socket", "rsync.service",
+        "nfs-server.service", "nmbd.service", "proftpd.service", "rpcbind.service", "rpcbind.socket",
         "slapd.service", "smbd.service", "tftpd-hpa.service", "vsftpd.service",
     ),
     "remote_shells": ("inetutils-inetd.service", "openbsd-inetd.service", "telnet.socket", "xinetd.service"),
