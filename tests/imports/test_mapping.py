@@ -73,6 +73,14 @@ def test_what_is_proposed_reads_the_same_when_it_is_saved_and_loaded(tmp_path: P
     assert (again.machines, again.people, again.pairings) == (direct.machines, direct.people, direct.pairings)
 
 
+def test_a_mapping_of_one_column_finds_its_sheet(tmp_path: Path) -> None:
+    path = tmp_path / "liste.xlsx"
+    path.write_bytes(xlsx([["Notes"], ["rien"]], [["Bidule"], ["PC-1"]]))
+    reading = read(path, mapping_of(tmp_path, "columns: {name: Bidule}\n"))
+    assert reading.problems == ()
+    assert [one.name for one in reading.machines] == ["PC-1"]
+
+
 def test_of_several_sheets_the_fullest_is_proposed(tmp_path: Path) -> None:
     path = tmp_path / "liste.xlsx"
     path.write_bytes(xlsx([["Agent", "Notes"]], [["Nom", "Prénom", "Portable", "Service"], ["A", "B", "C", "D"]]))

@@ -36,7 +36,8 @@ def reading(tables: Sequence[Table], file: str, mapping: Mapping | None) -> Read
     if not tables:
         raise BadInputError(_("{file}: no row holds anything").format(file=file))
     layouts = [(table, layout(table, mapping)) for table in tables]
-    lists = [(table, how) for table, how in layouts if _is_list(table, how)] or layouts[:1]
+    least = min(_FIELDS_OF_A_LIST, len(mapping.columns)) if mapping else _FIELDS_OF_A_LIST
+    lists = [(table, how) for table, how in layouts if _is_list(table, how, least)] or layouts[:1]
     found = Found()
     taken: list[Row] = []
     for table, how in layouts:
@@ -48,10 +49,10 @@ def reading(tables: Sequence[Table], file: str, mapping: Mapping | None) -> Read
     return _closed(found, [how for _table, how in lists])
 
 
-def _is_list(table: Table, how: Layout) -> bool:
+def _is_list(table: Table, how: Layout, least: int) -> bool:
     fields = len(how.index)
     lacks = fields < _FIELDS_OF_A_LIST_THAT_LACKS and _missing_columns(table, how)
-    return fields >= _FIELDS_OF_A_LIST and not lacks and table.sheet != HELP_SHEET
+    return fields >= least and not lacks and table.sheet != HELP_SHEET
 
 
 def _read_table(table: Table, how: Layout, found: Found) -> list[Row]:
