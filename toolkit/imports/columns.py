@@ -97,7 +97,7 @@ def _resolved(columns: tuple[Meaning, ...], glpi: bool) -> list[str | None]:
 def _first_of_each(
     table: Table, number: int, headers: Cells, fields: list[str | None], columns: tuple[Meaning, ...]
 ) -> tuple[dict[str, int], list[Problem]]:
-    """Return the column of each field: the clearest wording; two alike are a problem, except in GLPI's own lists."""
+    """Return the column of each field: the clearest wording; two alike are a problem."""
     index: dict[str, int] = {}
     problems = []
     for position, field in enumerate(fields):
