@@ -45,6 +45,7 @@ class _Merge:
         self._draft = Draft(fleet)
         self._people = Teleworkers(self._draft, around.reserved_logins)
         self._users = {name: post for post in fleet.posts for name in (post.laptop, post.office_pc) if name}
+        self._places = {post.teleworker: index for index, post in enumerate(fleet.posts)}
         self._new_posts: list[Item] = []
 
     def plan(self) -> CommunePlan:
@@ -158,8 +159,9 @@ class _Merge:
                 wish.pair.place,
             )
         if office_pc and office_pc != post.office_pc:
-            index = self._draft.fleet.posts.index(post)
-            self._draft.put("posts", index, post.teleworker, "office_pc", office_pc, post.office_pc)
+            self._draft.put(
+                "posts", self._places[post.teleworker], post.teleworker, "office_pc", office_pc, post.office_pc
+            )
 
     # What the list no longer has, what it pairs with nothing
 

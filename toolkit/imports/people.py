@@ -42,6 +42,11 @@ class Register:
         self._by_login: dict[str, Someone] = {}
         self._by_name: dict[tuple[str, ...], list[Someone]] = {}
         self.everybody: list[Someone] = []
+        self._logins = {one.login: one for one in draft.fleet.teleworkers}
+        self._names: dict[tuple[str, ...], list[Teleworker]] = {}
+        for one in draft.fleet.teleworkers:
+            self._names.setdefault(person_key(one.name), []).append(one)
+        self._claimed: set[str] = set()
         for person in people:
             self._take(person)
         self._recognise()
@@ -62,15 +67,14 @@ class Register:
         if found:
             return found[0]
         known = self._teleworker(login, text, place)
-        return self._add(Someone(place, known.name if known else text, login, known=known, listed=False))
+        someone = self._add(Someone(place, known.name if known else text, login, listed=False))
+        self._claim(someone, known)
+        return someone
 
     def _teleworker(self, login: str | None, name: str | None, place: Place) -> Teleworker | None:
-        teleworkers = self._draft.fleet.teleworkers
-        by_login = next((one for one in teleworkers if one.login == login), None)
-        if by_login or not name:
+        if (by_login := self._logins.get(login or "")) or not name:
             return by_login
-        claimed = {id(one.known) for one in self.everybody if one.known}
-        found = [one for one in teleworkers if person_key(one.name) == person_key(name) and id(one) not in claimed]
+        found = [one for one in self._names.get(person_key(name), []) if one.login not in self._claimed]
         if len(found) > 1:
             self._draft.refuse(
                 place,
@@ -120,9 +124,13 @@ class Register:
 
     def _recognise(self) -> None:
         """Find the teleworkers: those with the same login first, so that a namesake does not take their place."""
-        by_login = {one.login: one for one in self._draft.fleet.teleworkers}
         for someone in self.everybody:
-            someone.known = by_login.get(someone.login or "")
+            self._claim(someone, self._logins.get(someone.login or ""))
         for someone in self.everybody:
             if someone.known is None:
-                someone.known = self._teleworker(None, someone.shown, someone.place)
+                self._claim(someone, self._teleworker(None, someone.shown, someone.place))
+
+    def _claim(self, someone: Someone, known: Teleworker | None) -> None:
+        someone.known = known
+        if known is not None:
+            self._claimed.add(known.login)

@@ -34,6 +34,7 @@ class Teleworkers:
         self._draft, self._duties = draft, Duties(draft)
         self._taken = {one.login for one in draft.fleet.teleworkers} | reserved
         self._posts = {post.teleworker: post for post in draft.fleet.posts}
+        self._places = {one.login: index for index, one in enumerate(draft.fleet.teleworkers)}
         self._seen: dict[str, None] = {}
         self._waiting: set[str] = set()
         self.told: set[int] = set()
@@ -95,7 +96,7 @@ class Teleworkers:
     def _changed(self, someone: Someone) -> str | None:
         known = someone.known
         assert known is not None  # noqa: S101 — asked by _teleworker
-        index = self._draft.fleet.teleworkers.index(known)
+        index = self._places[known.login]
         if someone.name and someone.listed and person_key(someone.name) != person_key(known.name):
             self._draft.put("teleworkers", index, known.login, "name", someone.name, known.name)
         duty = self._duties.of(someone) if someone.duty else known.duty
