@@ -30,6 +30,8 @@ _BY_GATEWAY = "nomade_ssh_by_gateway"
 # A value longer than this is written over several lines.
 _LONG = 300
 
+_encode = json.JSONEncoder(ensure_ascii=False).encode
+
 
 def render(workspace: Workspace, config: Config, fleet: Fleet, addresses: Addresses) -> str:
     """Return the text of `hosts.yml`: the same for the same files, in the order of the fleet file."""
@@ -127,4 +129,4 @@ def _braces(pairs: Mapping[str, str], margin: str) -> str:
 
 def on_one_line(value: Any) -> str:
     """Return a value as JSON, which is YAML on one line; texts are always quoted, so nothing is retyped."""
-    return json.dumps(value, ensure_ascii=False)
+    return _encode(value)

@@ -73,7 +73,7 @@ def routes(
     enrolled = enrolment(workspace, commune)
     inner = load_addresses(folder.addresses, fleet).tunnel if tunnel is None else tunnel
 
-    identity = workspace.management_key
+    identity, known_hosts = workspace.management_key, folder.known_hosts
 
     def to(endpoint: Endpoint, address: str, jump: Route | None = None) -> Route:
         return Route(
@@ -82,7 +82,7 @@ def routes(
             port=endpoint.bench.port,
             user=account,
             identity=identity,
-            known_hosts=folder.known_hosts,
+            known_hosts=known_hosts,
             jump=jump,
         )
 

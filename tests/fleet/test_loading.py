@@ -342,3 +342,20 @@ def test_any_fleet_file_is_read_or_refused_and_nothing_is_written(tmp_path: Path
         else:
             workspace.commune("essai").hosts.unlink()
             workspace.commune("essai").addresses.unlink()
+
+
+@given(text=st.one_of(st.ip_addresses(v=4).map(str), st.from_regex(r"[0-9٣.]{1,16}", fullmatch=True)))
+def test_an_address_is_what_python_takes_for_one(text: str) -> None:
+    from ipaddress import IPv4Address
+
+    from pydantic import TypeAdapter, ValidationError
+
+    from toolkit.fleet.text import Address
+
+    try:
+        IPv4Address(text)
+    except ValueError:
+        with pytest.raises(ValidationError):
+            TypeAdapter(Address).validate_python(text)
+    else:
+        assert TypeAdapter(Address).validate_python(text) == text

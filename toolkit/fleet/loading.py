@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Sequence
 from datetime import date
 from functools import cached_property
 from ipaddress import IPv4Network, ip_network
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -158,20 +158,33 @@ def _others(workspace: Workspace, communes: Sequence[str]) -> Iterator[tuple[str
             yield other, fleet
 
 
+class _Span(NamedTuple):
+    """A tunnel network as numbers: every commune's is compared with every other's."""
+
+    network: str
+    first: int
+    last: int
+
+    @classmethod
+    def of(cls, fleet: Fleet) -> _Span:
+        network = IPv4Network(fleet.gateway.tunnel_network)
+        return cls(str(network), int(network.network_address), int(network.broadcast_address))
+
+
 def _check_between(loaded: dict[str, tuple[Document, Fleet]], others: dict[str, Fleet]) -> None:
     owners: dict[tuple[str, str], str] = {}
     for commune, fleet in others.items():
         for what, values in checks.identities(fleet).items():
             owners |= {(what, value): commune for _path, value in values}
-    tunnels = {commune: IPv4Network(fleet.gateway.tunnel_network) for commune, fleet in others.items()}
+    tunnels = {commune: _Span.of(fleet) for commune, fleet in others.items()}
     for commune, (document, fleet) in loaded.items():
-        tunnel = IPv4Network(fleet.gateway.tunnel_network)
-        for owner, network in tunnels.items():
-            if tunnel.overlaps(network):
+        tunnel = _Span.of(fleet)
+        for owner, other in tunnels.items():
+            if tunnel.first <= other.last and other.first <= tunnel.last:
                 document.report(
                     ("gateway", "tunnel_network"),
                     _("the tunnel network {tunnel} overlaps {network} of commune {owner}").format(
-                        tunnel=tunnel, network=network, owner=owner
+                        tunnel=tunnel.network, network=other.network, owner=owner
                     ),
                 )
         tunnels[commune] = tunnel
