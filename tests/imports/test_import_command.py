@@ -16,8 +16,9 @@ from tests.fleet import sample
 from tests.fleet.conftest import _english as _english
 from tests.imports.lists import TABLE, TODAY, Town, autre, desktop, laptop, person, two_towns, unchanged
 from toolkit.cli import run
+from toolkit.cli.inventory import command
 from toolkit.errors import BadInputError, ExitCode, NomadeError, NothingEvaluatedError
-from toolkit.fleet import load, load_all
+from toolkit.fleet import System, load, load_all
 from toolkit.imports import importing
 from toolkit.imports.model import Chassis, Fate, Machine, Pairing, Person, Place, Reading
 from toolkit.imports.plan import Options
@@ -260,6 +261,21 @@ def test_every_problem_of_a_list_in_one_run_and_nothing_written(
     assert f"{csv}:6:" in said
     assert f"{csv}:7:" in said
     assert town.text() == before
+
+
+def test_how_columns_were_taken_is_said_even_when_the_list_is_wrong(
+    town: Town, csv: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    csv.write_text(LIST + "CIG > Nulle-Part;X;Portable;X1;;;\r\n", encoding="utf-8")
+    nomade(town, "import", str(csv))
+    said = capsys.readouterr().err
+    assert "  N° de série → serial\n" in said
+    assert "  Téléphone: personal, not read\n" in said
+
+
+def test_every_system_can_be_asked_for() -> None:
+    option = next(one for one in command.commands["import"].params if one.name == "system")
+    assert list(option.to_info_dict()["type"]["choices"]) == [system.value for system in System]
 
 
 def test_a_mapping_is_saved_corrected_and_used(town: Town, csv: Path, capsys: pytest.CaptureFixture[str]) -> None:

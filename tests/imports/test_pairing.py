@@ -244,7 +244,7 @@ def test_a_laptop_retired_in_the_list_is_told(town: Town) -> None:
     one, *rest = unchanged()
     plan = town.take(laptop(2, one.name, one.serial, fate=Fate.RETIRED), *rest)
     assert town.text() == before
-    assert told(plan, Matter.DECIDE) == ["essai-portable-1: retired in the list: nomade retire"]
+    assert told(plan, Matter.DECIDE) == ["essai-portable-1: retired in the list, still an endpoint in fleet.yml"]
 
 
 def test_what_the_fleet_is_is_not_changed_by_what_a_machine_runs_today(town: Town) -> None:

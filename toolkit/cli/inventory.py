@@ -88,9 +88,12 @@ def import_(
     from toolkit.imports import importing, summary
 
     request = importing.Request(files, mapping, save_mapping, system, skip_unknown_entities, partial)
-    prepared = importing.from_files(workspace, workspace.select(communes), request)
-    for line in summary.columns(prepared.columns):
-        click.echo(line, err=True)
+    prepared = importing.from_files(
+        workspace,
+        workspace.select(communes),
+        request,
+        lambda columns: click.echo("\n".join(summary.columns(columns)), err=True, nl=bool(columns)),
+    )
     if dry_run:
         for line in summary.difference(prepared):
             click.echo(line)

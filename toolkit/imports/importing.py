@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date
@@ -26,6 +26,7 @@ from toolkit.imports.naming import spent_names
 from toolkit.imports.plan import Options, Plan
 from toolkit.imports.several import read_all
 from toolkit.imports.split import Split, Unknown
+from toolkit.memory import collector_paused
 from toolkit.workspace import Workspace
 
 
@@ -45,7 +46,6 @@ class Prepared:
 
     plan: Plan
     files: tuple[ChangedFile, ...]
-    columns: tuple[Column, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,13 +60,21 @@ class Request:
     partial: bool = False
 
 
-def from_files(workspace: Workspace, selected: Sequence[str], request: Request) -> Prepared:
+def from_files(
+    workspace: Workspace,
+    selected: Sequence[str],
+    request: Request,
+    understood: Callable[[Sequence[Column]], None] = lambda _columns: None,
+) -> Prepared:
     """Read the lists, keep the mapping if that was asked for, and return what would be written.
+
+    `understood` is called with the columns before anything else can go wrong: they may be why it does.
 
     Raises as `prepare`, and BadInputError when a list or a mapping cannot be read, or a mapping would be overwritten.
     """
     mapping = Mapping.load(request.mapping) if request.mapping else None
     reading = read_all(request.files, mapping)
+    understood(reading.columns)
     if request.save_mapping:
         _save(reading, request.save_mapping)
     options = Options(
@@ -84,6 +92,7 @@ def _save(reading: Reading, path: Path) -> None:
     Mapping({column.field: column.header for column in reading.columns if column.field}).save(path)
 
 
+@collector_paused()
 def prepare(workspace: Workspace, readings: Sequence[Reading], selected: Sequence[str], options: Options) -> Prepared:
     """Return what an import would write into the fleet files of the `selected` communes.
 
@@ -104,7 +113,7 @@ def prepare(workspace: Workspace, readings: Sequence[Reading], selected: Sequenc
         if new != old:
             files.append(ChangedFile(part.commune, path, old, new))
     prove(workspace, files)
-    return Prepared(plan, tuple(files), tuple(column for reading in readings for column in reading.columns))
+    return Prepared(plan, tuple(files))
 
 
 def write(workspace: Workspace, prepared: Prepared) -> None:

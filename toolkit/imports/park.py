@@ -65,7 +65,10 @@ class Park:
             if entry.section == "fixed_posts":
                 self._fate(one, entry, machine, paired=office_pc)
             elif machine.fate is Fate.RETIRED:
-                self._decide(machine, _("{machine}: retired in the list: nomade retire").format(machine=entry.name))
+                self._decide(
+                    machine,
+                    _("{machine}: retired in the list, still an endpoint in fleet.yml").format(machine=entry.name),
+                )
         elif laptop or machine.chassis is Chassis.LAPTOP:
             self._new_laptop(one, machine)
         elif office_pc or machine.fate is Fate.KEPT:

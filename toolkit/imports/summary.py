@@ -12,6 +12,7 @@ from toolkit.imports.importing import Prepared
 from toolkit.imports.model import Column, Place
 from toolkit.imports.plan import Change, CommunePlan, Matter, Note, Plan, Sign
 
+_FIRST = 3  # rows that are named for a reason
 MAXIMUM = 30  # lines of one kind before the rest is only counted
 _MARKS = {Sign.ADDED: "+", Sign.CHANGED: "~", Sign.MISSING: "-", Sign.BACK: "="}
 
@@ -116,8 +117,7 @@ def _at(place: Place) -> str:
 def _aside(plan: Plan, limit: int | None) -> Iterator[str]:
     if plan.left_aside:
         yield _("Rows left aside ({count}):").format(count=len(plan.left_aside))
-        reasons = Counter(reason for _place, reason in plan.left_aside)
-        yield from _capped([f"  {count} × {reason}" for reason, count in reasons.most_common()], limit)
+        yield from _capped(_reasons(plan.left_aside), limit)
     if plan.skipped:
         yield _("Entities that no commune has, skipped ({count}):").format(count=len(plan.skipped))
         yield from _capped(
@@ -127,6 +127,17 @@ def _aside(plan: Plan, limit: int | None) -> Iterator[str]:
         yield _("Rows of other communes, not asked for: {count}").format(count=plan.elsewhere)
     if plan.ignored:
         yield _("Personal columns, not read: {headers}").format(headers=", ".join(dict.fromkeys(plan.ignored)))
+
+
+def _reasons(left_aside: Sequence[tuple[Place, str]]) -> list[str]:
+    """Return one line per reason, most frequent first, with the first rows it holds for."""
+    rows: dict[str, list[Place]] = {}
+    for place, reason in left_aside:
+        rows.setdefault(reason, []).append(place)
+    return [
+        f"  {len(places)} × {reason} ({', '.join(map(_at, places[:_FIRST]))}{', …' if len(places) > _FIRST else ''})"
+        for reason, places in sorted(rows.items(), key=lambda item: -len(item[1]))
+    ]
 
 
 def _capped(items: Iterable[str], limit: int | None) -> Sequence[str]:
