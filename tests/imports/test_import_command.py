@@ -103,8 +103,19 @@ def test_the_mode_of_the_file_and_a_link_stay(town: Town) -> None:
     assert "N1" in real.read_text(encoding="utf-8")
 
 
-def test_a_fleet_that_is_wrong_already_is_told_and_left(tmp_path: Path) -> None:
-    town = Town(tmp_path, essai=sample.changed("debian-13", "debian-11"))
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("debian-13", "debian-11"),
+        ("services:\n", "services: !!python/object:x\n"),
+        ("name: Accueil}", "name: !unsafe Accueil}"),
+        ("name: Essai-le-Petit\n", "name: Essai-le-Petit\n  name: Autre\n"),
+        ("posts:\n", "pare_feux: 1\nposts:\n"),
+        ("name: Accueil}", "name: NO}"),
+    ],
+)
+def test_f009_f010_f011_f018_a_fleet_that_is_wrong_already_is_told_and_left(tmp_path: Path, old: str, new: str) -> None:
+    town = Town(tmp_path, essai=sample.changed(old, new))
     assert "fleet.yml" in town.refuses(laptop(2, "A", "N1"))
 
 

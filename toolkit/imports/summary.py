@@ -60,7 +60,7 @@ def _commune(part: CommunePlan, plan: Plan, limit: int | None) -> Iterator[str]:
     for sign in Sign:
         yield from _capped(_changes(change for change in part.changes if change.sign is sign), limit)
     if part.installed:
-        yield _("  system of {count} new endpoints, to be installed: {system}").format(
+        yield _("  system to be installed: {system} (new endpoints: {count})").format(
             count=part.installed, system=plan.options.system.value
         )
     if counts[Sign.MISSING]:
