@@ -117,6 +117,7 @@ def test_each_kind_of_endpoint_gets_its_own_facts(tmp_path: Path) -> None:
     assert facts(hosts, "essai-bureau-2") == {"nomade_kind": "office_pc", "nomade_office_address": "198.51.100.21"}
     gateway = facts(hosts, "essai-passerelle")
     assert gateway["nomade_tunnel_address"] == "10.77.9.1"
+    assert gateway["nomade_office_pcs"] == ["198.51.100.20", "198.51.100.21"], "with a laptop or without"
     assert gateway["nomade_peers"] == [
         {
             "name": "essai-portable-1",

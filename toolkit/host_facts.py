@@ -49,6 +49,7 @@ def of_endpoint(fleet: Fleet, endpoint: Endpoint, addresses: Addresses) -> dict[
             return {
                 "nomade_tunnel_address": addresses.tunnel[endpoint.name],
                 "nomade_peers": [_peer(fleet, laptop.name, addresses) for laptop in fleet.peers],
+                "nomade_office_pcs": [pc.office_address for pc in fleet.office_pcs],
                 **backup_facts.clients(fleet, addresses.tunnel),
             }
         case Kind.LAPTOP:
