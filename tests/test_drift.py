@@ -105,6 +105,12 @@ def test_a_record_that_was_altered_is_damaged(workspace: Workspace) -> None:
         drift.compare(workspace, ["essai"])
 
 
+def test_a_damaged_record_is_written_anew_by_the_next_apply(workspace: Workspace) -> None:
+    (workspace.state / "applied" / "essai.json").write_text("{", encoding="utf-8")
+    drift.record(workspace, "essai", ALL)
+    assert drift.compare(workspace, ["essai"]) == []
+
+
 @pytest.mark.parametrize("damage", ["[1]", "{", "all: [", '{"all": {"hosts": 3}}', '{"all": {"children": {"a": "b"}}}'])
 def test_a_damaged_inventory_is_told(workspace: Workspace, damage: str) -> None:
     workspace.commune("essai").hosts.write_text(damage, encoding="utf-8")

@@ -15,7 +15,7 @@ import pytest
 
 from tests import sshd
 from tests.fleet import sample
-from toolkit import cli, paths, reach
+from toolkit import cli, drift, paths, reach
 from toolkit.enroll import records
 from toolkit.errors import ExitCode, NomadeError
 from toolkit.i18n import set_language
@@ -92,6 +92,7 @@ def test_absent_laptops_do_not_stop_the_others_and_secrets_stay_out(
     assert plan == ExitCode.UNREACHABLE
     assert not (tmp_path / "out").exists()
     assert f"{tmp_path}/out/address (+1 −0)" in printed.out
+    assert not drift.applied(workspace, COMMUNE), "a plan applies nothing"
 
     run = provision(workspace, COMMUNE, Options(diff=True, verbosity=3))
     states = {endpoint.name: endpoint.state for endpoint in run.endpoints}
@@ -101,6 +102,7 @@ def test_absent_laptops_do_not_stop_the_others_and_secrets_stay_out(
     assert run.code is ExitCode.UNREACHABLE
     assert (tmp_path / "out" / "address").read_text() == "10.77.9.2\n"
 
+    assert list(drift.applied(workspace, COMMUNE)) == [LAPTOP]
     assert run.log is not None
     log = run.log.read_text()
     assert "Install the files" in log

@@ -63,7 +63,7 @@ def record(workspace: Workspace, commune: str, names: Collection[str]) -> None:
         if name in of_hosts
     }
     path = _record_file(workspace, commune)
-    kept = {**applied(workspace, commune), **entries}
+    kept = {**_known(workspace, commune), **entries}
     try:
         path.parent.mkdir(mode=0o700, exist_ok=True)
         write_atomically(path, json.dumps(dict(sorted(kept.items())), ensure_ascii=False) + "\n", 0o600)
@@ -71,6 +71,13 @@ def record(workspace: Workspace, commune: str, names: Collection[str]) -> None:
         raise BadInputError(
             _("{file}: cannot be written: {reason}").format(file=shown(path), reason=error.strerror)
         ) from error
+
+
+def _known(workspace: Workspace, commune: str) -> Mapping[str, Mapping[str, Any]]:
+    try:
+        return applied(workspace, commune)
+    except BadInputError:  # worth nothing any more; what was just applied is
+        return {}
 
 
 def applied(workspace: Workspace, commune: str) -> Mapping[str, Mapping[str, Any]]:

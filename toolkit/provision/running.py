@@ -81,9 +81,9 @@ def provision(
             recorder.start(names)
         results = recorder.results()
         if not options.check and not options.tags:
+            results = _hand_over(workspace, commune, results)
             done = [result.name for result in results if result.state in (State.OK, State.CHANGED)]
             drift.record(workspace, commune, done)
-            results = _hand_over(workspace, commune, results)
         return Run(commune, options.check, started_at, datetime.now(UTC), results + missing, log)
 
 
