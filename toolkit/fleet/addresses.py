@@ -100,6 +100,7 @@ def allocate(network: str, gateway: str, laptops: Collection[str], before: Addre
     """
     block = IPv4Network(network)
     first = gateway_address(network)
+    laptops = frozenset(laptops)
     kept = {name: address for name, address in before.tunnel.items() if name in laptops}
     resting = _resting(before, {gateway, *laptops}, first, today)
     returned = {rest.name: rest.address for rest in resting if rest.name in laptops and rest.name not in kept}
@@ -108,7 +109,7 @@ def allocate(network: str, gateway: str, laptops: Collection[str], before: Addre
     taken = {int(IPv4Address(address)) for address in kept.values()}
     taken |= {int(IPv4Address(rest.address)) for rest in resting} | {int(IPv4Address(first))}
     candidate = int(block.network_address) + 1
-    for name in sorted(set(laptops) - set(kept)):
+    for name in sorted(laptops - set(kept)):
         while candidate in taken:
             candidate += 1
         if candidate >= int(block.broadcast_address):
