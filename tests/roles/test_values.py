@@ -56,7 +56,7 @@ GOOD = {
     "accounts": {},
     "ssh": _peer(),
     "updates": {},
-    "firewall": _peer(),
+    "firewall": _peer() | _store(),
     "backup": _store() | {"nomade_kind": "laptop"},
     "backup_store": _store(),
 }
