@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+from toolkit import settings
 from toolkit.errors import BadInputError
 from toolkit.files import write_atomically
 from toolkit.fleet import Config, Fleet, load_all
@@ -16,6 +17,7 @@ from toolkit.fleet.document import shown
 from toolkit.hosts_file import render
 from toolkit.i18n import _
 from toolkit.memory import collector_paused
+from toolkit.reach import routes
 from toolkit.workspace import CommuneFolder, Workspace
 
 # ssh reads its options twice (Ansible's shlex, then ssh); with these in the path no quoting is right for both.
@@ -86,8 +88,9 @@ def allocated(workspace: Workspace, fleet: Fleet) -> tunnel_addresses.Addresses:
 def validate_all(workspace: Workspace, communes: Sequence[str]) -> tuple[Fleet, ...]:
     """Return the fleets after every check that `generate` makes; nothing is written. Raises as it does."""
     config, fleets = load_all(workspace, communes)
-    for fleet in fleets:
-        _prepare(workspace, config, fleet)
+    settings.of_profile(config.profile)
+    for fleet in fleets:  # all that is read besides the fleet files; the texts themselves cannot go wrong
+        routes(workspace, fleet, config=config, tunnel=allocated(workspace, fleet).tunnel)
     return fleets
 
 

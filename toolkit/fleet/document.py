@@ -166,7 +166,7 @@ def parse(raw: bytes, file: str) -> Document:
     document = Document(file)
     document._root = _compose(text, file)
     if document._root is not None:
-        document.data = _Builder(document).build(document._root)
+        document.data = _Builder(document, aliases="*" in text).build(document._root)
     return document
 
 
@@ -195,16 +195,18 @@ def _first_unreadable(text: str) -> tuple[int, int]:
 class _Builder:
     """Turns nodes into data in one pass, noting every surprise."""
 
-    def __init__(self, document: Document) -> None:
+    def __init__(self, document: Document, *, aliases: bool) -> None:
         self._note = document._note
+        self._aliases = aliases  # whether the text holds the one sign that makes an alias
         self._seen: set[int] = set()
         self._lines = False
 
     def build(self, node: Node, depth: int = 0) -> Any:
-        if id(node) in self._seen:
-            self._note(node, _("aliases (*name) are not allowed: write the value again"))
-            return None
-        self._seen.add(id(node))
+        if self._aliases:
+            if id(node) in self._seen:
+                self._note(node, _("aliases (*name) are not allowed: write the value again"))
+                return None
+            self._seen.add(id(node))
         if node.tag is _PLAIN:
             return self._plain(node)
         if node.tag is _QUOTED:
