@@ -42,8 +42,14 @@ PER_INTERFACE = (
     "net/ipv6/conf/*/accept_redirects",
     "net/ipv6/conf/*/accept_source_route",
 )
+# sudo keeps dumps of what it runs from being made whatever the session allows: the limit is read where sshd begins.
 COMMAND = f"""
-echo "session/core=$(ulimit -H -c)"
+pid=$$
+while parent=$(sed -n 's/^PPid:[^0-9]*//p' "/proc/$pid/status") && [ "${{parent:-0}}" -gt 1 ]; do
+  case $(cat "/proc/$parent/comm") in sshd*) break ;; esac
+  pid=$parent
+done
+awk '/^Max core file size/ {{ print "session/core=" $6 }}' "/proc/$pid/limits"
 cd /proc/sys || exit
 grep -s '' {" ".join(SETTINGS + PER_INTERFACE)} | sed 's/:/=/'
 echo end

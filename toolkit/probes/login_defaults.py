@@ -15,8 +15,8 @@ awk '/^[A-Z]/ { print $1, $2 }' /etc/login.defs
 
 
 def parse(text: str) -> dict[str, object]:
-    """Return umask and home_mode (three and four octal digits, as text), pass_max_days and warn_days (days), and
-    encrypt_method. Without HOME_MODE, useradd takes what the umask leaves: login.defs(5).
+    """Return umask and home_mode (three and four octal digits, as text), pass_max_days, min_days and warn_days
+    (days), and encrypt_method. Without HOME_MODE, useradd takes what the umask leaves: login.defs(5).
     """
     values = pairs(text)
     days, method = take(values, "PASS_MAX_DAYS", "ENCRYPT_METHOD")
@@ -25,6 +25,7 @@ def parse(text: str) -> dict[str, object]:
         "umask": umask.rjust(3, "0")[-3:],
         "home_mode": values.get("HOME_MODE", f"{0o777 & ~int(umask, 8):o}").rjust(4, "0"),
         "pass_max_days": scalar(days),
+        "min_days": scalar(values.get("PASS_MIN_DAYS", "0")),
         "warn_days": scalar(values.get("PASS_WARN_AGE", "-1")),
         "encrypt_method": method,
     }
