@@ -14,7 +14,19 @@ from hypothesis import strategies as st
 
 from tests.fleet import sample
 from tests.fleet.conftest import _english as _english
-from tests.imports.lists import TABLE, TODAY, Town, autre, desktop, laptop, person, two_towns, unchanged
+from tests.imports.lists import (
+    TABLE,
+    TODAY,
+    Town,
+    autre,
+    desktop,
+    laptop,
+    pairing,
+    person,
+    reading,
+    two_towns,
+    unchanged,
+)
 from toolkit.cli import run
 from toolkit.cli.inventory import command
 from toolkit.errors import BadInputError, ExitCode, NomadeError, NothingEvaluatedError
@@ -176,9 +188,9 @@ def towns(tmp_path_factory: pytest.TempPathFactory) -> Town:
 
 
 @settings(max_examples=150, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink])
-@given(reading=_READINGS, skip=st.booleans(), partial=st.booleans(), only=st.booleans())
+@given(listed=_READINGS, skip=st.booleans(), partial=st.booleans(), only=st.booleans())
 def test_any_reading_makes_valid_files_or_leaves_them(
-    towns: Town, reading: Reading, skip: bool, partial: bool, only: bool
+    towns: Town, listed: Reading, skip: bool, partial: bool, only: bool
 ) -> None:
     fleets = {"essai": sample.FLEET, "autre": autre()}
     for commune, text in fleets.items():
@@ -187,7 +199,7 @@ def test_any_reading_makes_valid_files_or_leaves_them(
     before = {commune: towns.text(commune) for commune in fleets}
     options = Options(TODAY, skip_unknown=skip, partial=partial)
     try:
-        prepared = importing.prepare(towns.workspace, [reading], selected, options)
+        prepared = importing.prepare(towns.workspace, [listed], selected, options)
         importing.write(towns.workspace, prepared)
     except NomadeError as error:
         told = str(error)
@@ -197,9 +209,47 @@ def test_any_reading_makes_valid_files_or_leaves_them(
         return
     event("written" if prepared.files else "same")
     load_all(towns.workspace, ["autre", "essai"])
-    assert all(prepared.plan.communes for _ in prepared.files)
-    again = importing.prepare(towns.workspace, [reading], selected, options)
-    assert [part.commune for part in again.plan.communes if part.edits] == [], "the same list twice changes nothing"
+
+
+_DUTIES = [
+    *[("Rédacteur", None), ("Gardien", None), ("Archiviste", "Archives"), ("Rédacteur", "Voirie")],
+    *[(None, "Accueil"), (None, None)],
+]
+_NAMES = ["Zoé Neuf", "LE GOFF Yann", "Anna Petit", "Bruno Grand", "Nora Aït-Ali", "Éric D’Œuvre"]
+
+
+@st.composite
+def _tidy_lists(draw: st.DrawFn) -> Reading:
+    """A list as a careful secretary keeps it: every machine with its serial number, every person once."""
+    rows: list[Machine | Person | Pairing] = []
+    for number, name in enumerate(draw(st.lists(st.sampled_from(_NAMES), unique=True)), 2):
+        has_laptop, has_desktop = draw(st.booleans()), draw(st.booleans())
+        if has_laptop:
+            system = draw(st.sampled_from([None, "Windows 10", "Debian 13"]))
+            rows.append(laptop(number, draw(st.sampled_from(["PORT", f"PORT-{number}"])), f"N{number}X", system=system))
+        if has_desktop:
+            fate = draw(st.sampled_from([None, Fate.KEPT, Fate.UNCHANGED]))
+            address = draw(st.sampled_from([None, f"198.51.100.{number + 40}", "192.0.2.1"]))
+            rows.append(desktop(number, f"PC-{number}", f"D{number}X", fate=fate, address=address))
+        duty, service = draw(st.sampled_from(_DUTIES))
+        rows.append(person(number, name, duty=duty, service=service))
+        if has_laptop or has_desktop:
+            rows.append(
+                pairing(number, name, *(f"N{number}X" if has_laptop else None, f"D{number}X" if has_desktop else None))
+            )
+    return reading(*draw(st.permutations(rows)), *draw(st.sampled_from([(), unchanged()])))
+
+
+@settings(max_examples=60, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink])
+@given(listed=_tidy_lists())
+def test_any_tidy_list_is_taken_and_twice_is_as_once(towns: Town, listed: Reading) -> None:
+    towns.workspace.commune("essai").fleet.write_text(sample.FLEET, encoding="utf-8")
+    if not listed.machines and not listed.people:
+        return
+    importing.write(towns.workspace, importing.prepare(towns.workspace, [listed], ["essai"], Options(TODAY)))
+    again = importing.prepare(towns.workspace, [listed], ["essai"], Options(TODAY))
+    assert again.plan.communes[0].edits == ()
+    assert again.files == ()
 
 
 # The command itself

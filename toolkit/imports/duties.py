@@ -20,6 +20,7 @@ class Duties:
     def __init__(self, draft: Draft) -> None:
         self._draft = draft
         self._services = {service.id: service.name for service in draft.fleet.services}
+        self._declared = {duty.id for duty in draft.fleet.duties}
         self._duties = {duty.id: duty for duty in draft.fleet.duties}
 
     def may_telework(self, duty: str) -> bool:
@@ -37,6 +38,8 @@ class Duties:
         service = self.known_service(someone.service) if someone.service else None
         text = someone.duty or someone.service or ""
         found = [] if someone.service and service is None else self._find(text, service)
+        if len(found) > 1 and someone.known:
+            found = [duty for duty in found if duty.id == someone.known.duty] or found
         if len(found) > 1:
             self._draft.refuse(
                 someone.place,
@@ -66,7 +69,9 @@ class Duties:
     def _find(self, text: str, service: str | None) -> list[Duty]:
         wanted = (folded(text), slug(text))
         found = [duty for duty in self._duties.values() if folded(duty.name) == wanted[0] or duty.id == wanted[1]]
-        return [duty for duty in found if service is None or duty.service == service]
+        found = [duty for duty in found if service is None or duty.service == service]
+        # What the fleet has comes before what another row of the list has just added.
+        return [duty for duty in found if duty.id in self._declared] or found
 
     def _make(self, text: str, service: str) -> str:
         id = new_id(text, self._duties, "fonction")

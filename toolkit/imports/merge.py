@@ -43,7 +43,8 @@ class _Merge:
     def __init__(self, fleet: Fleet, lot: Lot, options: Options, around: Surroundings) -> None:
         self._fleet, self._lot, self._options, self._around = fleet, lot, options, around
         self._draft = Draft(fleet)
-        self._people = Teleworkers(self._draft, around.reserved_logins)
+        self._register = Register(self._draft, lot.people)
+        self._people = Teleworkers(self._draft, around.reserved_logins, self._register)
         self._users = {name: post for post in fleet.posts for name in (post.laptop, post.office_pc) if name}
         self._places = {post.teleworker: index for index, post in enumerate(fleet.posts)}
         self._new_posts: list[Item] = []
@@ -53,14 +54,13 @@ class _Merge:
             return self._draft.plan()
         matcher = Matcher(self._fleet, self._around.elsewhere, self._draft.problems)
         seen = self._match(matcher)
-        register = Register(self._draft, self._lot.people)
         rest = [Seen(None, entry) for entry in matcher.unseen()]
         found = pairs(
-            self._draft, self._lot.pairings, register, Machines(self._draft, [*seen, *rest], matcher.elsewhere)
+            self._draft, self._lot.pairings, self._register, Machines(self._draft, [*seen, *rest], matcher.elsewhere)
         )
         refuse_shared(self._draft, found)
         wishes = [self._people.wish(pair) for pair in found]
-        self._other_people(register, {id(pair.someone) for pair in found})
+        self._other_people({id(pair.someone) for pair in found})
         park = Park(
             self._draft, HostNames(self._fleet.commune, self._around.spent_names), self._options, self._around.macs
         )
@@ -68,7 +68,7 @@ class _Merge:
         for wish in wishes:
             self._post(wish, park)
         if self._lot.whole and not self._options.partial:
-            self._missing(matcher, seen)
+            self._missing(matcher, seen, found)
         self._unpaired(seen, park)
         return self._draft.plan()
 
@@ -94,10 +94,10 @@ class _Merge:
             (gateway.serial and machine.serial == gateway.serial) or (gateway.mac and gateway.mac in machine.macs)
         )
 
-    def _other_people(self, register: Register, paired: set[int]) -> None:
+    def _other_people(self, paired: set[int]) -> None:
         """Take the people whom the list names by themselves: those beside a machine are its users, nothing more."""
         users = {(machine.place.file, machine.place.row) for machine in self._lot.machines}
-        for someone in register.everybody:
+        for someone in self._register.everybody:
             if not someone.listed or id(someone) in paired:
                 continue
             if someone.known is None and (someone.place.file, someone.place.row) in users:
@@ -165,9 +165,10 @@ class _Merge:
 
     # What the list no longer has, what it pairs with nothing
 
-    def _missing(self, matcher: Matcher, seen: list[Seen]) -> None:
+    def _missing(self, matcher: Matcher, seen: list[Seen], found: list[Pair]) -> None:
         """Mark what a whole list no longer names; of a kind of machine that it does not speak of, nothing is known."""
         kinds = {one.is_laptop for one in seen if one.is_laptop or one.is_desktop}
+        kinds |= {True for pair in found if pair.laptops} | {False for pair in found if pair.office_pcs}
         for entry in matcher.unseen():
             gone = entry.section == "fixed_posts" and self._fleet.fixed_posts[entry.index].fate == "retired"
             if not entry.missing and not gone and (entry.section == "laptops") in kinds:

@@ -126,7 +126,8 @@ class Register:
         """Find the teleworkers: those with the same login first, so that a namesake does not take their place."""
         for someone in self.everybody:
             self._claim(someone, self._logins.get(someone.login or ""))
-        for someone in self.everybody:
+        # Whom a list gives no name was given the login for one.
+        for someone in sorted(self.everybody, key=lambda one: one.name is None):
             if someone.known is None:
                 self._claim(someone, self._teleworker(None, someone.shown, someone.place))
 

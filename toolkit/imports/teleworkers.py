@@ -11,7 +11,7 @@ from toolkit.imports.duties import Duties
 from toolkit.imports.gather import person_key
 from toolkit.imports.naming import login_of
 from toolkit.imports.pairing import Pair, Seen, only
-from toolkit.imports.people import Someone
+from toolkit.imports.people import Register, Someone
 from toolkit.imports.plan import Matter
 
 
@@ -30,9 +30,11 @@ class Wish:
 class Teleworkers:
     """Puts people into a draft: those with a laptop, those the fleet knows, those a list of people names."""
 
-    def __init__(self, draft: Draft, reserved: frozenset[str]) -> None:
+    def __init__(self, draft: Draft, reserved: frozenset[str], register: Register) -> None:
         self._draft, self._duties = draft, Duties(draft)
         self._taken = {one.login for one in draft.fleet.teleworkers} | reserved
+        # A login that is made is nobody's in the list either, though that person may not be written yet.
+        self._avoided = self._taken | {one.login for one in register.everybody if one.login}
         self._posts = {post.teleworker: post for post in draft.fleet.posts}
         self._places = {one.login: index for index, one in enumerate(draft.fleet.teleworkers)}
         self._seen: dict[str, None] = {}
@@ -87,8 +89,9 @@ class Teleworkers:
             return None, None
         login = someone.login
         if login is None or login in self._taken:
-            login = login_of(someone.shown, self._taken)
+            login = login_of(someone.shown, self._avoided)
         self._taken.add(login)
+        self._avoided.add(login)
         self._seen[login] = None
         self._draft.add("teleworkers", {"login": login, "name": someone.shown, "duty": duty}, login, someone.shown)
         return login, duty
