@@ -144,6 +144,7 @@ def test_a_laptop_in_bad_hands_deletes_nothing(site: Lab) -> None:
         done = sh(site, LAPTOP, f"timeout --signal=INT 6 {restic} forget --keep-last=1 --prune", arguments)
         assert b"403" in done.stderr, done.stderr
         assert done.returncode != 0
+        said(site, LAPTOP, f"{restic} unlock", "serve restic --stdio")
     assert snapshots(site) == before
     for command in ("sh", "rm -rf /srv/nomade-backup", "rclone purge /srv/nomade-backup", "internal-sftp"):
         done = sh(site, LAPTOP, 'ssh -F /etc/nomade/backup/ssh_config store "$1"', command)

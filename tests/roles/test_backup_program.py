@@ -109,6 +109,7 @@ def test_a_run_saves_and_a_drill_brings_back(saved: Endpoint) -> None:
     assert saved.state["restore"]["files"] == 3
     assert saved.state["restore"]["snapshot"] == saved.state["success"]["snapshot"]
     assert saved.state["refusal"]["time"] > 0
+    assert str(saved.root / "home") in saved.restic("ls", "--no-lock", "latest").stdout
 
 
 def test_a_deletion_is_refused_whatever_restic_asks(saved: Endpoint) -> None:
@@ -168,6 +169,7 @@ def test_a_run_that_is_killed_shows_and_the_next_one_mends(saved: Endpoint) -> N
     assert saved.state["run"]["finished"] is None
     assert saved.state["success"] == success
     assert saved.do("run") == 0, saved.state
+    assert list((saved.repository / "locks").iterdir()) == []
     assert saved.do("drill") == 0, saved.state
     assert saved.restic("check", "--no-lock", "--read-data").returncode == 0
 

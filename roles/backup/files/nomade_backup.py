@@ -39,6 +39,7 @@ MEANINGS = (
     (r"the store is full|no space left|insufficient storage", "store-full"),
     (r"host key verification failed|host identification has changed", "store-changed"),
     (r"permission denied \(|store: refused", "store-refuses"),
+    (r"already locked", "busy"),
     (r"connection (refused|timed out|closed|reset)|no route to host|network is unreachable", "store-unreachable"),
     (r"is there a repository at|config (file )?does not exist|unable to open config", "no-repository"),
 )
@@ -115,9 +116,12 @@ def restic(*arguments: str, passed: tuple[int, ...] = (), accepted: tuple[int, .
 @contextlib.contextmanager
 def attempt(kind: str) -> Iterator[dict[str, Any]]:
     """Note the beginning and, whatever happens, the end of an attempt; yields what is to be noted of it."""
+    earlier = [state().get(name, {"result": "ok"}) for name in ("run", "drill")]
     told: dict[str, Any] = {"started": now(), "finished": None, "result": "interrupted", "said": ""}
     note(**{kind: told})
     try:
+        if state().get("initialised") and any(other["result"] != "ok" for other in earlier):
+            restic("unlock")  # only of processes that are gone
         yield told
         told["result"] = "ok" if told["result"] == "interrupted" else told["result"]
     except FailedError as problem:
@@ -309,7 +313,9 @@ def unchanged(path: Path, facts: dict[str, Any]) -> str:
 
 def ask_for_deletion() -> None:
     """Make a snapshot that is not needed and ask the store to remove it. Raises: FailedError unless it refuses."""
-    said, _complaints = restic("backup", "--json", "--tag", "deletion-test", "--", str(HOME / "witness"))
+    # Dated long ago, so that it never is the “latest” that somebody wants back.
+    words = ["--tag", "deletion-test", "--time", "2000-01-01 00:00:00", "--", str(HOME / "witness")]
+    said, _complaints = restic("backup", "--json", *words)
     snapshot = json.loads(said.strip().splitlines()[-1])["snapshot_id"]
     with subprocess.Popen(
         command("forget", snapshot), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, errors="replace"
