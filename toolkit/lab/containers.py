@@ -6,7 +6,8 @@ from pathlib import Path
 
 from toolkit.lab import engine, topology
 
-# What systemd and roles need short of --privileged: mounts, interfaces, routes, audit rules, reading all files. No device of this machine.
+# What systemd and roles need short of --privileged: mounts, interfaces, routes, audit rules, reading all files. No
+# device of this machine.
 _CAPABILITIES = ("NET_ADMIN", "SYS_ADMIN", "SYS_PTRACE", "SYS_NICE", "IPC_LOCK", "AUDIT_CONTROL", "DAC_READ_SEARCH")
 # Mounted, not baked into the image: a change needs no new image.
 BOOT = Path(__file__).with_name("boot.sh")
