@@ -187,7 +187,7 @@ def towns(tmp_path_factory: pytest.TempPathFactory) -> Town:
     return two_towns(tmp_path_factory.mktemp("towns"))
 
 
-@settings(max_examples=150, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink])
+@settings(max_examples=80, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink])
 @given(listed=_READINGS, skip=st.booleans(), partial=st.booleans(), only=st.booleans())
 def test_any_reading_makes_valid_files_or_leaves_them(
     towns: Town, listed: Reading, skip: bool, partial: bool, only: bool
@@ -240,7 +240,7 @@ def _tidy_lists(draw: st.DrawFn) -> Reading:
     return reading(*draw(st.permutations(rows)), *draw(st.sampled_from([(), unchanged()])))
 
 
-@settings(max_examples=60, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink])
+@settings(max_examples=40, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink])
 @given(listed=_tidy_lists())
 def test_any_tidy_list_is_taken_and_twice_is_as_once(towns: Town, listed: Reading) -> None:
     towns.workspace.commune("essai").fleet.write_text(sample.FLEET, encoding="utf-8")
