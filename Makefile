@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help setup messages lint unit test demo test-roles bench clean
+.PHONY: help setup messages lint unit test demo test-roles bench judge clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -42,6 +42,9 @@ test-roles: messages ## One role in its Molecule scenario: make test-roles ROLE=
 
 bench: messages ## Speed, as ratios against named peers
 	$(BIN)/python -m tests.bench
+
+judge: messages ## OpenSCAP, Lynis, ssh-audit on a lab laptop before and after; writes docs/juges.md
+	$(BIN)/python -m tests.judge
 
 clean: ## Remove what the targets made here
 	rm -rf $(VENV) dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,92 @@
+"""`python -m tests.judge`: a lab of its own, the judges, `nomade apply`, the judges again, `docs/juges.md` written."""
+
+from __future__ import annotations
+
+import datetime
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from tests.conftest import run_nomade
+from tests.judge import Laptop, openscap, others
+from tests.judge.page import Verdicts, render, write
+from toolkit import paths
+from toolkit.lab.machines import Lab
+from toolkit.lab.readdress import free_block, readdress
+
+COMMUNE = "pontlierre"
+LAPTOP = "pontlierre-portable-1"  # Debian 12: the newest release the profiles are written for
+PACKAGES = "pontlierre-passerelle"  # Debian 13 has the package with these profiles
+NEIGHBOUR = "pontlierre-bureau-1"
+_GUIDE = "ssg-debian"
+
+
+def main() -> int:
+    """Run everything and return the exit code."""
+    with tempfile.TemporaryDirectory(prefix="nomade-judge-") as folder:
+        workspace = readdress(paths.demo_dir(), Path(folder) / "workspace", free_block())
+        with (workspace.root / "lab.yml").open("a", encoding="utf-8") as file:
+            file.write("luks_images: true\n")
+        lab = Lab(workspace)
+        try:
+            lab.up([PACKAGES, LAPTOP, NEIGHBOUR], progress=print)
+            judge(lab)
+        finally:
+            lab.down()
+    return 0
+
+
+def judge(lab: Lab) -> None:
+    """Judge the bare laptop, apply, judge it again, write the page."""
+    laptop = Laptop(lab, LAPTOP)
+    guide, content = profiles(Laptop(lab, PACKAGES))
+    keys = lab.workspace.state / "lab"
+    nomade(lab, "inventory", "generate")
+    nomade(
+        lab, "enroll", "-c", COMMUNE, "--known-hosts", str(keys / "known_hosts"),
+        "--key", str(keys / "bootstrap_ed25519"),
+    )  # fmt: skip
+    versions = {"OpenSCAP": openscap.install(laptop, content), _GUIDE: guide}
+    before, versions["Lynis"] = verdicts(lab, laptop)
+    versions["ssh-audit"] = others.ssh_audit_version()
+    nomade(lab, "apply", "-c", COMMUNE)
+    after, _ = verdicts(lab, laptop)
+    write(render(before, after, versions, datetime.datetime.now(tz=datetime.UTC).date().isoformat()))
+
+
+def profiles(store: Laptop) -> tuple[str, bytes]:
+    """Return version and content of the profiles, from the package in `store`'s cache; it is not installed."""
+    unpacked = f"mkdir -p /root/guide && dpkg-deb -x /var/cache/apt/archives/{_GUIDE}_*.deb /root/guide"
+    store.run("sh", "-c", unpacked)
+    version = store.run("sh", "-c", f"dpkg-deb -f /var/cache/apt/archives/{_GUIDE}_*.deb Version").strip()
+    content = store.run("cat", "/root/guide/usr/share/xml/scap/ssg/content/ssg-debian12-ds.xml")
+    return version, content.encode()
+
+
+def verdicts(lab: Lab, laptop: Laptop) -> tuple[Verdicts, str]:
+    """Return what every judge says now, and Lynis's version."""
+    found = Verdicts()
+    for level in openscap.LEVELS:
+        for tailored in (False, True):
+            found.scans[level, tailored] = openscap.scan(laptop, level, tailored=tailored)
+            print(f"OpenSCAP {level}{' (tailored)' if tailored else ''}: {found.scans[level, tailored].percent:.1f} %")
+    version, found.lynis = others.lynis(laptop)
+    print(f"Lynis: {found.lynis}")
+    address = lab.plan().machine(laptop.name).bench
+    found.ssh = others.ssh_audit(address)
+    found.exposures = others.exposures(laptop)
+    found.ports = others.open_ports(Laptop(lab, NEIGHBOUR), address)
+    print(found.ssh, found.exposures, found.ports)
+    return found, version
+
+
+def nomade(lab: Lab, *arguments: str) -> None:
+    """Run the real command; its output is shown when it fails."""
+    done: subprocess.CompletedProcess[str] = run_nomade(lab.workspace, *arguments)
+    if done.returncode != 0:
+        raise SystemExit(f"nomade {' '.join(arguments)}: {done.returncode}\n{done.stdout}\n{done.stderr}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
