@@ -77,7 +77,7 @@ def test_every_automatic_control_is_proven_in_one_place_or_said_not_to_be() -> N
     places = [*found.container, *found.vm_only, *found.nowhere]
     assert sorted(places) == sorted(control.id for control in CATALOGUE.controls.values() if control.audit)
     assert set(places).isdisjoint(found.people)
-    assert "disk-encrypted" in found.vm_only
+    assert "disk-encrypted" in (*found.vm_only, *found.nowhere)
 
 
 def test_table_says_what_covers_and_what_does_not(capsys: pytest.CaptureFixture[str]) -> None:
