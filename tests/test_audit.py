@@ -92,7 +92,7 @@ class Replay:
         nonce = re.search(r"([0-9a-f]{32}) begin", script)
         assert nonce
         border, output = nonce[1], ""
-        for name in re.findall(r"^section (\w+) ", script, flags=re.M):
+        for name in re.findall(r"^careful (\w+) ", script, flags=re.M):
             if name in answer:
                 output += f"\n{border} begin {name}\n{answer[name]}\n{border} exit 0\n\n{border} end {name}\n"
         return Result(0, output.encode(), b"")
