@@ -15,7 +15,7 @@ import pytest
 from tests import sshd
 from toolkit.errors import BadInputError, UnreachableError
 from toolkit.transport.base import HostKeyChangedError, NotEnrolledError, Result
-from toolkit.transport.ssh import SshTransport
+from toolkit.transport.ssh import Client, SshTransport
 
 pytestmark = pytest.mark.skipif(bool(sshd.available()), reason=str(sshd.available()))
 
@@ -211,3 +211,17 @@ def test_server_that_never_answers_the_request_is_bounded(tmp_path: Path, server
     sullen.release.set()
     thread.join(10)
     listener.close()
+
+
+def test_closing_what_is_gone_already_is_no_error() -> None:
+    """The watchdog closes in a thread of its own, where an exception would be a traceback on the user's screen."""
+
+    class Gone:
+        def shutdown(self, _how: int) -> None:
+            raise EOFError
+
+    near, far = socket.socketpair()
+    with near, far:
+        client = Client(near)
+        client.sock = Gone()
+        client.close()

@@ -45,9 +45,11 @@ class Client(paramiko.Transport):
 
     def close(self) -> None:
         """Close at once: a reader blocked on the socket would notice only at its next time-out."""
-        with contextlib.suppress(OSError):
+        # Behind a gateway the stream is a channel of a connection that may be gone already, and says so with EOFError.
+        with contextlib.suppress(*_LOST):
             self.sock.shutdown(socket.SHUT_RDWR)
-        super().close()
+        with contextlib.suppress(*_LOST):
+            super().close()
 
 
 @lru_cache(maxsize=64)
