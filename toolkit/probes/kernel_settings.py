@@ -42,12 +42,13 @@ PER_INTERFACE = (
     "net/ipv6/conf/*/accept_redirects",
     "net/ipv6/conf/*/accept_source_route",
 )
-# sudo keeps dumps of what it runs from being made whatever the session allows: the limit is read where sshd begins.
+# sudo keeps dumps of what it runs from being made whatever the session allows: the limit is that of its sshd.
 COMMAND = f"""
 pid=$$
-while parent=$(sed -n 's/^PPid:[^0-9]*//p' "/proc/$pid/status") && [ "${{parent:-0}}" -gt 1 ]; do
-  case $(cat "/proc/$parent/comm") in sshd*) break ;; esac
+while read -r _ _ _ parent _ <"/proc/$pid/stat" && [ "${{parent:-0}}" -gt 1 ]; do
   pid=$parent
+  read -r program <"/proc/$pid/comm"
+  case $program in sshd*) break ;; esac
 done
 awk '/^Max core file size/ {{ print "session/core=" $6 }}' "/proc/$pid/limits"
 cd /proc/sys || exit
