@@ -19,9 +19,10 @@ pytestmark = pytest.mark.lab
 PASSWORD = "Quatorze-lierres-brumeux-8"
 GREEN = (30, 140, 90)
 BLACK = (0, 0, 0)
-# What the teleworker's session draws: a green ground that nothing else has, and a window with text.
+# What the teleworker's session draws: a green ground that nothing else has, and a window with text. The window opens
+# when the desktop stands, as a person's would: one that opens while the window manager starts is not always painted.
 SESSION = """xsetroot -solid '#1e8c5a'
-xterm -bg black -fg white -geometry 46x6+90+90 -e sh -c 'hostname; id -un; sleep 900' &
+(sleep 3; exec xterm -bg black -fg white -geometry 46x6+90+90 -e sh -c 'hostname; id -un; sleep 900') &
 """
 CERTIFICATE = "/usr/local/share/nomade/office-pc.crt"
 
