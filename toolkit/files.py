@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import secrets
 from collections.abc import Iterator
@@ -53,3 +54,15 @@ def create_atomically(path: Path, text: str | bytes, mode: int = 0o600) -> None:
     with _beside(path, text, mode) as temporary:
         path.hardlink_to(temporary)
     _flush_folder(path.parent)
+
+
+@contextlib.contextmanager
+def alone(path: Path) -> Iterator[None]:
+    """Wait for whoever holds the lock file `path`, then hold it: reading, changing and renaming become one step.
+
+    Its folder is made (0700) when it is not there. The kernel drops the lock with the process.
+    """
+    path.parent.mkdir(mode=0o700, exist_ok=True)
+    with path.open("a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield

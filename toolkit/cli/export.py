@@ -36,12 +36,7 @@ def command() -> None:
     show_default=True,
     help=_("How dates are written: as the model in GLPI says."),
 )
-@click.option(
-    "-o",
-    "--output",
-    type=click.Path(path_type=Path, allow_dash=True),
-    help=_("File to write to, or a folder for several communes (standard output by default)."),
-)
+@options.output
 def glpi(
     workspace: Workspace, communes: tuple[str, ...], all_communes: bool, date_format: str, output: Path | None
 ) -> int:

@@ -165,12 +165,7 @@ def show(workspace: Workspace, communes: tuple[str, ...], host: str, everything:
     show_default=True,
     help=_("Text for the terminal, or a drawing (svg)."),
 )
-@click.option(
-    "-o",
-    "--output",
-    type=click.Path(path_type=Path, allow_dash=True),
-    help=_("File to write to, or a folder for several communes (standard output by default)."),
-)
+@options.output
 def graph(workspace: Workspace, communes: tuple[str, ...], form: str, output: Path | None) -> None:
     from toolkit import graph as drawing
 

@@ -34,6 +34,13 @@ all_communes_anyhow = click.option(
     "--all-communes", is_flag=True, expose_value=False, help=_("Work on every commune of the workspace.")
 )
 limit = click.option("-l", "--limit", help=_("Only these endpoints: names separated by commas, * allowed."))
+# One document per commune.
+output = click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path, allow_dash=True),
+    help=_("File to write to, or a folder for several communes (standard output by default)."),
+)
 
 _tags = click.option("-t", "--tags", help=_("Only these roles or topics: tags separated by commas."))
 _differences = click.option("-D", "--diff", is_flag=True, help=_("Show the differences of files."))

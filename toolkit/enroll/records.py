@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Literal
 
@@ -12,21 +9,11 @@ import yaml
 
 from toolkit import reach
 from toolkit.errors import UnreachableError
-from toolkit.files import write_atomically
+from toolkit.files import alone, write_atomically
 from toolkit.i18n import _
 from toolkit.transport import known_hosts
 from toolkit.transport.known_hosts import HostKey
 from toolkit.workspace import Workspace
-
-
-@contextmanager
-def _alone(workspace: Workspace) -> Iterator[None]:
-    """Wait for other processes that are writing records: reading, adding and renaming must be one step."""
-    folder = workspace.state / "locks"
-    folder.mkdir(mode=0o700, exist_ok=True)
-    with (folder / "enrolment").open("a") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
 
 
 def pin(workspace: Workspace, commune: str, name: str, key: HostKey) -> None:
@@ -37,7 +24,7 @@ def pin(workspace: Workspace, commune: str, name: str, key: HostKey) -> None:
         UnreachableError: an endpoint of another name, in any commune, has the same key: whoever holds one of the two
             machines could pass for the other.
     """
-    with _alone(workspace):
+    with alone(workspace.state / "locks" / "enrolment"):
         for other in workspace.communes():
             for owner, known in known_hosts.pins(workspace.commune(other).known_hosts).items():
                 if known == key and (other, owner) != (commune, name):
@@ -58,7 +45,7 @@ def record(
     Raises:
         ProblemsError: the file is damaged; it is left as it is.
     """
-    with _alone(workspace):
+    with alone(workspace.state / "locks" / "enrolment"):
         entries = {known: entry.model_dump(mode="json") for known, entry in reach.enrolment(workspace, commune).items()}
         before = entries.get(name, {})
         same = before.get("host_key") == key.fingerprint

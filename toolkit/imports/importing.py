@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import fcntl
 import stat
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from toolkit.errors import BadInputError, NomadeError, NothingEvaluatedError, Problem, ProblemsError
-from toolkit.files import write_atomically
+from toolkit.files import alone, write_atomically
 from toolkit.fleet import Config, Fleet, System, load, load_all
 from toolkit.fleet.document import shown
 from toolkit.fleet.edit import edit
@@ -127,7 +125,7 @@ def write_files(workspace: Workspace, files: Sequence[ChangedFile]) -> None:
     Raises:
         BadInputError: a file has changed since it was read, or cannot be written; all are as they were.
     """
-    with _alone(workspace):
+    with alone(workspace.state / "locks" / "import"):
         for file in files:
             if _bytes(file.path) != file.before:
                 raise BadInputError(
@@ -243,16 +241,6 @@ def _afterwards(one: Problem, names: dict[str, str]) -> Problem:
         file=names.get(one.file, one.file),
         message=_("as this import would write it: {message}").format(message=one.message),
     )
-
-
-@contextmanager
-def _alone(workspace: Workspace) -> Iterator[None]:
-    """Wait for another import to end: comparing and writing must be one step."""
-    folder = workspace.state / "locks"
-    folder.mkdir(mode=0o700, exist_ok=True)
-    with (folder / "import").open("a") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
 
 
 def _bytes(path: Path) -> bytes:
