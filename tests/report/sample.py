@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 from toolkit.catalogue import Catalogue, Control, Item, Profile, Reference
 from toolkit.finding import (
@@ -17,9 +17,10 @@ from toolkit.finding import (
     Verdict,
 )
 from toolkit.report.document import build
-from toolkit.report.model import Report
+from toolkit.report.model import Report, TrendPoint
 from toolkit.report.roster import Roster, RosterContact, RosterPost
 from toolkit.store import CommuneState, EndpointState
+from toolkit.waivers import Waiver
 
 NOW = datetime(2026, 11, 24, 13, 5, tzinfo=UTC)
 PROFILE = "socle-commune"
@@ -358,6 +359,41 @@ BOURG_STATE = CommuneState(
 )
 
 
+# One that covers a failure of one machine, one of a whole kind, one whose last day was the day before `NOW`.
+WAIVERS = tuple(
+    Waiver.model_validate(item)
+    for item in (
+        {
+            "control": "password-length",
+            "endpoints": ["valmont-bureau-02"],
+            "reason": "Logiciel d’état civil de 2009 : pas plus de huit caractères",
+            "approver": "Odile Ferrand",
+            "since": "2026-09-01",
+            "until": "2026-12-31",
+        },
+        {
+            "control": "security-updates-recent",
+            "kind": "office_pc",
+            "reason": "Correctifs suspendus pendant les élections",
+            "approver": "Hugo Marchal",
+            "since": "2026-11-20",
+            "until": "2026-11-30",
+        },
+        {
+            "control": "ssh-no-root-login",
+            "reason": "Migration de l’ancien serveur de fichiers",
+            "approver": "Odile Ferrand",
+            "since": "2026-10-01",
+            "until": "2026-11-23",
+        },
+    )
+)
+TREND = tuple(
+    TrendPoint(date(2026, 11, day), 12, compliant, failing, 12 - compliant - failing, 30 + compliant, failing + 1)
+    for day, compliant, failing in ((2, 3, 6), (9, 4, 5), (16, 6, 3), (23, 5, 3))
+)
+
+
 def report(
     roster: Roster = VALMONT,
     state: CommuneState = VALMONT_STATE,
@@ -365,6 +401,8 @@ def report(
     now: datetime = NOW,
     language: str = "fr",
     freshness_days: int | None = FRESHNESS,
+    waivers: tuple[Waiver, ...] = (),
+    trend: tuple[TrendPoint, ...] = (),
 ) -> Report:
     """Return the report of a sample commune."""
-    return build(roster, CATALOGUE, PROFILE, state, now, language, freshness_days)
+    return build(roster, CATALOGUE, PROFILE, state, now, language, freshness_days, waivers=waivers, trend=trend)

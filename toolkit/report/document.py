@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -12,9 +12,10 @@ from toolkit.finding import Audit, EndpointAudit, Finding, Verdict
 from toolkit.report import judgement
 from toolkit.report.actions import actions
 from toolkit.report.deviations import deviations
-from toolkit.report.model import Coverage, Line, Machine, Post, Report
+from toolkit.report.model import Coverage, Line, Machine, Post, Report, TrendPoint, WaiverUse
 from toolkit.report.roster import Roster, RosterContact, RosterPost
 from toolkit.store.state import CommuneState, EndpointState
+from toolkit.waivers import Standing, Waiver, covering
 
 if TYPE_CHECKING:
     from toolkit.fleet import Cig, Fleet
@@ -51,8 +52,13 @@ def build(
     freshness_days: int | None,
     *,
     history: bool = True,
+    waivers: Sequence[Waiver] = (),
+    trend: Sequence[TrendPoint] = (),
+    as_of: bool = False,
 ) -> Report:
     """Return the report of one commune; without `history`, `state` is that of one run only.
+
+    With `as_of`, `state` and `now` are those of a past moment: controls that nobody asked then are not missed.
 
     Only machines of the roster are in it, each of them, known or not. Controls of the profile that its newest evidence
     says nothing of count as not checked; evidence older than `freshness_days` (None: no limit) is stale.
@@ -61,7 +67,7 @@ def build(
         BadInputError: an unknown profile.
     """
     controls = {control.id: control for control in catalogue.selected(profile)}
-    builder = _Builder(roster, catalogue, controls, now, language, freshness_days, history)
+    builder = _Builder(roster, catalogue, controls, now, language, freshness_days, history, waivers, as_of)
     machines = {
         name: builder.machine(name, kind, state.endpoints.get(name)) for name, kind in sorted(roster.machines.items())
     }
@@ -83,10 +89,52 @@ def build(
         machines=ordered,
         deviations=deviations(language),
         contacts=roster.contacts,
+        waivers=_uses(waivers, Standing.ACTIVE, catalogue, ordered, now, language),
+        expired_waivers=_uses(waivers, Standing.EXPIRED, catalogue, ordered, now, language),
+        trend=tuple(trend),
+        as_of=as_of,
     )
 
 
-def of_run(audit: Audit, catalogue: Catalogue, language: str, now: datetime, freshness_days: int | None) -> Report:
+def _uses(
+    waivers: Sequence[Waiver],
+    standing: Standing,
+    catalogue: Catalogue,
+    machines: Sequence[Machine],
+    now: datetime,
+    language: str,
+) -> tuple[WaiverUse, ...]:
+    """Return the waivers that stand so at `now`, those that end first first."""
+    chosen = (item for item in waivers if item.standing(now) is standing)
+    return tuple(
+        WaiverUse(item, _title(catalogue, item.control, language), _failing(item, machines))
+        for item in sorted(chosen, key=lambda item: (item.until, item.control))
+    )
+
+
+def _title(catalogue: Catalogue, control: str, language: str) -> str:
+    return catalogue.controls[control].title[language] if control in catalogue.controls else control
+
+
+def _failing(waiver: Waiver, machines: Sequence[Machine]) -> tuple[str, ...]:
+    return tuple(
+        sorted(
+            machine.name
+            for machine in machines
+            for line in machine.lines
+            if line.verdict is Verdict.FAIL and waiver.applies_to(line.control, machine.name, machine.kind)
+        )
+    )
+
+
+def of_run(
+    audit: Audit,
+    catalogue: Catalogue,
+    language: str,
+    now: datetime,
+    freshness_days: int | None,
+    waivers: Sequence[Waiver] = (),
+) -> Report:
     """Return the report of one run of the audit: its own machines only, without posts and without history."""
     roster = Roster(audit.commune, audit.commune, {part.endpoint: part.kind for part in audit.endpoints})
     known = {
@@ -96,7 +144,7 @@ def of_run(audit: Audit, catalogue: Catalogue, language: str, now: datetime, fre
         for part in audit.endpoints
     }
     state = CommuneState(audit.commune, known)
-    return build(roster, catalogue, audit.profile, state, now, language, freshness_days, history=False)
+    return build(roster, catalogue, audit.profile, state, now, language, freshness_days, history=False, waivers=waivers)
 
 
 class _Builder:
@@ -111,6 +159,8 @@ class _Builder:
         language: str,
         freshness_days: int | None,
         history: bool,
+        waivers: Sequence[Waiver],
+        as_of: bool,
     ) -> None:
         self._roster = roster
         self._catalogue = catalogue
@@ -119,19 +169,22 @@ class _Builder:
         self._language = language
         self._freshness_days = freshness_days
         self._history = history
+        self._as_of = as_of
+        self._waivers: dict[str, list[Waiver]] = {}
+        for item in waivers:
+            self._waivers.setdefault(item.control, []).append(item)
 
     def machine(self, name: str, kind: str, known: EndpointState | None) -> Machine:
         last = known.last if known else None
         evidence = last.evidence if last else None
         stale = evidence is not None and judgement.is_stale(evidence.collected_at, self._now, self._freshness_days)
-        applying = [control for control in self._controls.values() if kind in control.applies_to]
-        lines = self._lines(known, last, applying, stale) if known and last else ()
+        lines = self._lines(known, last, kind, stale) if known and last else ()
         state = judgement.machine_state(known, lines, stale=stale, history=self._history)
         return Machine(
             name=name,
             kind=kind,
             state=state,
-            coverage=judgement.coverage(lines, unknown=0 if last else len(applying)),
+            coverage=judgement.coverage(lines, unknown=0 if last else len(self._applying(kind))),
             attempt=known.attempt if known else None,
             attempt_detail=known.attempt_detail if known else "",
             attempted_at=known.attempted_at if known else None,
@@ -143,20 +196,22 @@ class _Builder:
             teleworker=self._roster.teleworker(name),
         )
 
-    def _lines(
-        self, known: EndpointState, last: EndpointAudit, applying: list[Control], stale: bool
-    ) -> tuple[Line, ...]:
+    def _applying(self, kind: str) -> list[Control]:
+        return [control for control in self._controls.values() if kind in control.applies_to]
+
+    def _lines(self, known: EndpointState, last: EndpointAudit, kind: str, stale: bool) -> tuple[Line, ...]:
         found = {finding.control: finding for finding in last.findings if finding.control in self._controls}
-        for control in applying:
+        for control in () if self._as_of else self._applying(kind):
             # A control that is newer than the evidence's judgement was not met by it: nobody looked.
             unasked = Finding(last.endpoint, control.id, control.severity, Verdict.ERROR, "not_asked")
             found.setdefault(control.id, unasked)
         judged = [declared.as_of(finding, self._now.date()) for finding in found.values()]
-        lines = [self._line(finding, known.since.get(finding.control), stale) for finding in judged]
+        lines = [self._line(finding, kind, known.since.get(finding.control), stale) for finding in judged]
         return tuple(sorted(lines, key=_line_order))
 
-    def _line(self, finding: Finding, since: datetime | None, stale: bool) -> Line:
+    def _line(self, finding: Finding, kind: str, since: datetime | None, stale: bool) -> Line:
         control = self._controls[finding.control]
+        waiver = covering(self._waivers.get(control.id, ()), control.id, finding.endpoint, kind, self._now)
         return Line(
             control=control.id,
             title=control.title[self._language],
@@ -173,9 +228,10 @@ class _Builder:
             role=control.role,
             probe=finding.probe,
             detail=finding.detail,
-            waived=finding.waived,
+            waived=waiver is not None and finding.verdict is Verdict.FAIL,
             stale=finding.stale or stale,
             since=since,
+            waiver=waiver,
         )
 
 

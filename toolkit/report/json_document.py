@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
-from datetime import UTC, datetime
+from dataclasses import asdict, fields
+from datetime import UTC, date, datetime
 from typing import Any
 
 from toolkit.report import Look, plain
-from toolkit.report.model import Coverage, Line, Machine, Post, Report
+from toolkit.report.model import Coverage, Line, Machine, Post, Report, WaiverUse
+from toolkit.waivers import Waiver
 
 FORMAT = "json"
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 
 def render(reports: Sequence[Report], look: Look) -> str:
@@ -24,6 +25,8 @@ def render(reports: Sequence[Report], look: Look) -> str:
 def _plain(value: Any) -> Any:
     if isinstance(value, datetime):
         return value.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    if isinstance(value, date):
+        return value.isoformat()
     raise TypeError(type(value).__name__)
 
 
@@ -32,6 +35,8 @@ def _report(report: Report) -> dict[str, Any]:
         "commune": {"id": report.commune, "name": report.name},
         "language": report.language,
         "generated_at": report.generated_at,
+        "as_of": report.as_of,
+        "partial": report.partial,
         "freshness_days": report.freshness_days,
         "profile": {"id": report.profile, "title": report.profile_title},
         "catalogue_digest": report.catalogue_digest,
@@ -41,7 +46,18 @@ def _report(report: Report) -> dict[str, Any]:
         "posts": [_post(post) for post in report.posts],
         "endpoints": [_machine(machine) for machine in report.machines],
         "deviations": [asdict(deviation) for deviation in report.deviations],
+        "waivers": [_use(use) for use in report.waivers],
+        "expired_waivers": [_use(use) for use in report.expired_waivers],
+        "trend": [asdict(point) for point in report.trend],
     }
+
+
+def _use(use: WaiverUse) -> dict[str, Any]:
+    return {**_waiver(use.waiver), "title": use.title, "machines": list(use.machines)}
+
+
+def _waiver(waiver: Waiver) -> dict[str, Any]:
+    return waiver.model_dump(exclude={"revoked"})
 
 
 def _coverage(coverage: Coverage) -> dict[str, int]:
@@ -81,6 +97,7 @@ def _evidence(machine: Machine) -> dict[str, Any] | None:
     sections = [{"probe": part.probe, "status": part.status, "exit_code": part.exit_code} for part in machine.sections]
     return {
         "collected_at": machine.collected_at,
+        "rejudged_at": machine.rejudged_at,
         "digest": machine.digest,
         "source": "declared_by_endpoint",
         "sections": sections,
@@ -88,8 +105,9 @@ def _evidence(machine: Machine) -> dict[str, Any] | None:
 
 
 def _line(line: Line) -> dict[str, Any]:
-    fields = asdict(line)
-    fields["checks"] = [asdict(check) for check in line.comparisons]
-    fields["declaration"] = line.declaration or None
-    fields["references"] = [{"document": document, "ids": list(ids)} for document, ids in line.references]
-    return fields
+    shown = {field.name: getattr(line, field.name) for field in fields(line)}
+    shown["checks"] = [asdict(check) for check in line.comparisons]
+    shown["declaration"] = line.declaration or None
+    shown["references"] = [{"document": document, "ids": list(ids)} for document, ids in line.references]
+    shown["waiver"] = _waiver(line.waiver) if line.waiver else None
+    return shown

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
 from toolkit.declared import REASONS, statement
 from toolkit.finding import Check, EndpointStatus, Section, Severity, Verdict
 from toolkit.report.roster import RosterContact
+from toolkit.waivers import Waiver
 
 
 class State(StrEnum):
@@ -61,7 +62,10 @@ class Coverage:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One control on one endpoint, with its words. `since` is `None` when no history says it."""
+    """One control on one endpoint, with its words. `since` is `None` when no history says it.
+
+    `waiver` is the active waiver that speaks of it, whatever the verdict; `waived` says that it covers a failure.
+    """
 
     control: str
     title: str
@@ -78,6 +82,7 @@ class Line:
     waived: bool = False
     stale: bool = False
     since: datetime | None = None
+    waiver: Waiver | None = None
 
     @property
     def is_open(self) -> bool:
@@ -97,7 +102,10 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """One endpoint. `collected_at`, `digest` and `sections` describe its newest evidence, if it has any."""
+    """One endpoint. `collected_at`, `digest` and `sections` describe its newest evidence, if it has any.
+
+    `rejudged_at`: its evidence was judged again then, by later controls, without asking it.
+    """
 
     name: str
     kind: str
@@ -112,6 +120,7 @@ class Machine:
     sections: tuple[Section, ...] = ()
     lines: tuple[Line, ...] = ()
     teleworker: str | None = None
+    rejudged_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,8 +184,43 @@ class Deviation:
 
 
 @dataclass(frozen=True, slots=True)
+class WaiverUse:
+    """One waiver as a report lists it, with the machines on which its control fails at that moment.
+
+    Of an active waiver these are the failures it covers; of an expired one, those it covers no more.
+    """
+
+    waiver: Waiver
+    title: str  # of the control
+    machines: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TrendPoint:
+    """A commune at the end of one day (in Paris) on which it was audited.
+
+    `endpoints` that were ever asked by then = `compliant` + `failing` + `unknown` (never collected, silent, old or not
+    fully checked); `passed`, `failed` (of them `waived`) count controls on fresh evidence.
+    """
+
+    day: date
+    endpoints: int
+    compliant: int
+    failing: int
+    unknown: int
+    passed: int
+    failed: int
+    waived: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
-    """One commune (or one run of the audit over part of it) at one moment, in one language."""
+    """One commune (or one run of the audit over part of it) at one moment, in one language.
+
+    `waivers` are the active ones and `expired_waivers` those whose last day is over; revoked ones are history.
+    `trend` rises in time and is empty where no history is known. `as_of`: `generated_at` is a moment of the past that
+    was asked for. `partial`: the run covers only part of the commune, or was cut off.
+    """
 
     commune: str
     name: str
@@ -193,3 +237,8 @@ class Report:
     machines: tuple[Machine, ...] = ()
     deviations: tuple[Deviation, ...] = ()
     contacts: tuple[RosterContact, ...] = ()
+    waivers: tuple[WaiverUse, ...] = ()
+    expired_waivers: tuple[WaiverUse, ...] = ()
+    trend: tuple[TrendPoint, ...] = ()
+    as_of: bool = False
+    partial: bool = False
