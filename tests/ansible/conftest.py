@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import shlex
 import shutil
@@ -27,6 +28,7 @@ FILE = {
     "validate": None,
     "secret": False,
 }
+NOTHING: dict[str, Any] = {"packages": [], "packages_removed": []}
 
 
 @dataclass
@@ -58,7 +60,15 @@ def _load(name: str, path: Path) -> ModuleType:
 
 
 @pytest.fixture(scope="session")
-def files() -> ModuleType:
+def ledger() -> ModuleType:
+    """Return module_utils/nomade_ledger, known to the other ones by its name on endpoints."""
+    loaded = _load("ansible.module_utils.nomade_ledger", paths.plugins_dir() / "module_utils" / "nomade_ledger.py")
+    vars(importlib.import_module("ansible.module_utils"))["nomade_ledger"] = loaded
+    return loaded
+
+
+@pytest.fixture(scope="session")
+def files(ledger: ModuleType) -> ModuleType:
     """Return module_utils/nomade_files, known to the modules by its name on endpoints."""
     return _load("ansible.module_utils.nomade_files", paths.plugins_dir() / "module_utils" / "nomade_files.py")
 
@@ -69,9 +79,11 @@ def module(files: ModuleType) -> ModuleType:
 
 
 @pytest.fixture(autouse=True)
-def undo(files: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def undo(ledger: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return the folder of kept versions, here instead of /var/lib."""
-    monkeypatch.setattr(files, "UNDO", str(tmp_path / "undo"))
+    monkeypatch.setattr(ledger, "UNDO", str(tmp_path / "undo"))
+    monkeypatch.setattr(ledger, "BASELINE", str(tmp_path / "baseline.json"))
+    monkeypatch.setattr(ledger, "PACKAGES", str(tmp_path / "packages.json"))
     return tmp_path / "undo"
 
 
@@ -88,7 +100,7 @@ def install(module: ModuleType, tmp_path: Path) -> Install:
         scratch.mkdir(exist_ok=True)
         shutil.rmtree(scratch)
         scratch.mkdir()
-        endpoint = Endpoint({"files": wanted, "validate": validate or [], "guard": None}, str(scratch), check)
+        endpoint = Endpoint({"files": wanted, "validate": validate or [], "guard": None} | NOTHING, str(scratch), check)
         installer = module.Installer(endpoint)
         installer.install()
         return installer

@@ -178,8 +178,10 @@ def test_the_first_and_the_last_version_are_kept_but_no_secret(install: Install,
         install({"dest": str(target), "content": content})
     install({"dest": str(tmp_path / "key"), "content": "s3cret", "secret": True})
     install({"dest": str(tmp_path / "key"), "content": "n3w", "secret": True})
-    folders = list(undo.iterdir())
-    assert [folder.name for folder in folders] == [str(target).replace("/", "%2F")]
+    folders = sorted(undo.iterdir())
+    assert [folder.name for folder in folders] == [str(tmp_path / name).replace("/", "%2F") for name in ("a", "key")]
+    assert [file.name for file in folders[1].iterdir()] == ["original.json"]
+    assert "s3cret" not in (folders[1] / "original.json").read_text()
     assert (folders[0] / "original").read_text() == "vendor"
     assert (folders[0] / "previous").read_text() == "one"
     assert json.loads((folders[0] / "original.json").read_text())["existed"] is True

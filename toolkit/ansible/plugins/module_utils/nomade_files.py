@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: EUPL-1.2
 # Paths are opened component by component through directory descriptors, which pathlib cannot do.
-# ruff: noqa: PTH101, PTH103, PTH104, PTH110, PTH118, PTH119, PTH120
+# ruff: noqa: PTH118, PTH119, PTH120
 """Files of an endpoint: what is there, what is wanted, safe steps from one to the other. Runs there (Python 3.9)."""
 
 from __future__ import annotations
@@ -9,16 +9,15 @@ import base64
 import contextlib
 import grp
 import hashlib
-import json
 import os
 import pwd
 import re
 import stat
-import time
 from collections.abc import Callable
 from typing import Any
 
-UNDO = "/var/lib/nomade/undo"
+from ansible.module_utils import nomade_ledger
+
 DIFF_LIMIT = 256 * 1024  # bytes of one file beyond which a difference helps nobody
 
 
@@ -56,6 +55,7 @@ def _open_directory(parent: int, part: str, walked: str, create: bool) -> int | 
     except FileNotFoundError:
         if not create:
             return None
+        nomade_ledger.keep(walked, None, "directory")
         os.mkdir(part, 0o755, dir_fd=parent)
         child = os.open(part, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=parent)
         os.fchmod(child, 0o755)  # whatever the umask is
@@ -102,6 +102,8 @@ class Entry:
         return int(text, 8)
 
     def _number(self, lookup: Callable[[str], Any], field: str, name: str, what: str) -> int | None:
+        if name.isdigit():  # as originals are kept: whoever it was may have no name any more
+            return int(name)
         try:
             return int(getattr(lookup(name), field))
         except KeyError as error:
@@ -232,34 +234,10 @@ class Entry:
             os.close(descriptor)
 
 
-def keep(entry: Entry) -> None:
-    """Keep the version that is about to be replaced: the first one for ever, and the last one. Not for secrets."""
-    if entry.secret or entry.state == "directory":
-        return
-    folder = os.path.join(UNDO, entry.dest.replace("%", "%25").replace("/", "%2F"))
-    os.makedirs(folder, mode=0o700, exist_ok=True)
-    os.chmod(UNDO, 0o700)
-    if not os.path.exists(os.path.join(folder, "original.json")):
-        _keep_as(folder, "original", entry)
-    _keep_as(folder, "previous", entry)
-
-
-def _keep_as(folder: str, name: str, entry: Entry) -> None:
-    facts = {"path": entry.dest, "existed": entry.before is not None, "kept_at": int(time.time())}
-    if entry.before is not None:
-        found, content = entry.before
-        facts.update(uid=found.st_uid, gid=found.st_gid, mode=f"{stat.S_IMODE(found.st_mode):04o}")
-        _write(os.path.join(folder, name), content)
-    _write(os.path.join(folder, name + ".json"), json.dumps(facts, sort_keys=True).encode())
-
-
-def _write(path: str, content: bytes) -> None:
-    descriptor = os.open(path + ".new", os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
-    with os.fdopen(descriptor, "wb") as stream:
-        stream.write(content)
-        stream.flush()
-        os.fsync(stream.fileno())
-    os.rename(path + ".new", path)
+def keep(entry: Entry, guard: dict[str, Any] | None) -> None:
+    """Keep the version of one file that is about to be replaced, or how its folder is."""
+    kind = "directory" if entry.state == "directory" else "file"
+    nomade_ledger.keep(entry.dest, entry.before, kind, entry.secret, guard)
 
 
 def difference(entry: Entry) -> dict[str, str]:

@@ -10,6 +10,7 @@ import re
 import shlex
 from pathlib import Path
 
+from ansible.module_utils import nomade_ledger
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.nomade_files import Entry, RefusedError, difference, keep
 
@@ -30,6 +31,8 @@ class Installer:
     def install(self) -> None:
         """Raises: RefusedError: a validator refused, the disk is full…; every file is as it was."""
         try:
+            if not self.check:
+                self._record()
             for entry in self.changed:
                 entry.stage(self.module.tmpdir)
             self._validate_staged()
@@ -40,6 +43,14 @@ class Installer:
         finally:
             for entry in self.entries:  # all: an interrupted run may have left something beside an unchanged file
                 entry.close()
+
+    def _record(self) -> None:
+        """Write down what the endpoint is like before it is changed for the first time, and what is being installed."""
+        packages = self.module.params["packages"]
+        if self.changed or packages:
+            nomade_ledger.take_baseline()
+        if packages:
+            nomade_ledger.note_packages(packages, self.module.params["packages_removed"])
 
     def _validate_staged(self) -> None:
         for entry in self.changed:
@@ -58,7 +69,7 @@ class Installer:
 
     def _replace_all(self) -> None:
         for entry in self.changed:
-            keep(entry)
+            keep(entry, self.module.params["guard"])
         done: list[Entry] = []
         try:
             for entry in self.changed:
@@ -116,6 +127,8 @@ def main() -> None:
             "files": {"type": "list", "elements": "dict", "required": True, "options": FILE_OPTIONS},
             "validate": {"type": "list", "elements": "str", "default": []},
             "guard": {"type": "dict", "options": GUARD_OPTIONS},
+            "packages": {"type": "list", "elements": "str", "default": []},
+            "packages_removed": {"type": "list", "elements": "str", "default": []},
         },
         supports_check_mode=True,
         no_log=True,  # contents must not reach the endpoint's journal
