@@ -13,7 +13,7 @@ from pathlib import Path
 
 from toolkit.errors import BadInputError, NomadeError
 from toolkit.i18n import _
-from toolkit.lab import containers, engine, images, keys, networks, topology
+from toolkit.lab import containers, desktop_images, engine, images, keys, networks, topology
 from toolkit.lab.networks import LAB, MACHINE, RECIPE
 from toolkit.workspace import Workspace
 
@@ -59,14 +59,11 @@ class Lab:
         plan = self.plan()
         machines = [plan.machine(name) for name in only] if only else list(plan.machines)
         engine.ensure()
-        releases = {machine.release for machine in machines}
-        if missing := sorted(release for release in releases if not images.is_ready(release)):
-            progress(_("making the image of {releases} (a few minutes, once)").format(releases=", ".join(missing)))
-        made = images.ensure(releases)
+        made, desktops = _images(machines, progress)
         networks.ensure(self.name, str(self.workspace.root), plan.networks)
         self._start_depot(plan, made)
         for machine in machines:
-            self._start(machine, plan, made[machine.release])
+            self._start(machine, plan, (desktops if machine.desktop else made)[machine.release])
             progress(_("{endpoint}: started ({release})").format(endpoint=machine.name, release=machine.release))
         self._prepare(machines)
         return self.stands()
@@ -225,6 +222,21 @@ class Lab:
                         )
                     )
                 time.sleep(0.3)
+
+
+def _images(
+    machines: Sequence[topology.Machine], progress: Callable[[str], None]
+) -> tuple[dict[str, images.Image], dict[str, images.Image]]:
+    """Return the images of the machines' releases, and those with a desktop where a machine has one."""
+    saying = _("making the image of {releases} (a few minutes, once)")
+    releases = {machine.release for machine in machines}
+    if missing := sorted(release for release in releases if not images.is_ready(release)):
+        progress(saying.format(releases=", ".join(missing)))
+    made = images.ensure(releases)
+    bases = {machine.release: made[machine.release] for machine in machines if machine.desktop}
+    if missing := sorted(release for release, base in bases.items() if not desktop_images.is_ready(base)):
+        progress(saying.format(releases=", ".join(f"{release} + GNOME" for release in missing)))
+    return made, desktop_images.ensure(bases)
 
 
 def answers(address: str, port: int) -> bool:

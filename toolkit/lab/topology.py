@@ -40,6 +40,8 @@ class LabFile(Model):
     """The package depot, on the bench."""
     luks_images: Flag = False
     """Laptops get an encrypted volume in a file."""
+    desktops: tuple[str, ...] = ()
+    """Endpoints with GNOME instead of a bare window manager: a larger image, made when one is asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,7 @@ class Machine:
     attachments: tuple[Attachment, ...]
     router: str
     volume: bool = False
+    desktop: bool = False
 
     @property
     def bench(self) -> str:
@@ -138,6 +141,8 @@ def build(lab_file: LabFile, fleets: Sequence[fleet.Fleet]) -> Topology:
     guests = islice(ipaddress.IPv4Network(lab_file.networks.internet), _FIRST_LAPTOP, None)
     machines = tuple(machine for one in fleets for machine in _machines(one, lab_file, guests))
     topology = Topology(networks, lab_file.depot, machines)
+    for name in lab_file.desktops:
+        topology.machine(name)
     _check(topology)
     return topology
 
@@ -157,8 +162,16 @@ def _machines(one: fleet.Fleet, lab_file: LabFile, guests: Iterator[ipaddress.IP
             case _laptop:
                 others, router = (Attachment(INTERNET, str(next(guests))),), internet_router
         volume = lab_file.luks_images and endpoint.kind == fleet.Kind.LAPTOP
+        desktop = endpoint.name in lab_file.desktops
         yield Machine(
-            endpoint.name, one.commune.id, endpoint.kind.value, _release(endpoint), (bench, *others), router, volume
+            endpoint.name,
+            one.commune.id,
+            endpoint.kind.value,
+            _release(endpoint),
+            (bench, *others),
+            router,
+            volume,
+            desktop,
         )
 
 
