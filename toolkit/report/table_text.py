@@ -21,6 +21,8 @@ FORMAT = "table"
 # More would not fit one screen together with the posts.
 _ACTIONS_SHOWN = 8
 _NAMES_SHOWN = 3
+# With more machines nobody reads them one by one: what is wrong is listed once, with those it concerns.
+_MACHINES_ONE_BY_ONE = 6
 
 _STYLES = {
     State.URGENT: "bold red",
@@ -172,17 +174,47 @@ def _actions(console: Console, report: Report) -> None:
 
 
 def _action(number: int, action: Action, report: Report) -> Padding:
-    names = action.machines[:_NAMES_SHOWN]
-    machines = ", ".join(plain.one_line(name) for name in names)
-    if more := len(action.machines) - len(names):
-        machines += f" (+ {more})"
     severity = wording.severity(action.severity, report.language)
     title = plain.one_line(action.title) + (f" (+ {len(action.remedies) - 1})" if action.remedies[1:] else "")
-    line = Text.assemble(f"{number}. ", (title, "bold"), f" ({severity}) – {plain.one_line(action.fix)} – {machines}")
+    line = Text.assemble(
+        f"{number}. ", (title, "bold"), f" ({severity}) – {plain.one_line(action.fix)} – {_named(action.machines)}"
+    )
     return Padding(line, (0, 0, 0, 2))
 
 
 def _findings(console: Console, report: Report, look: Look) -> None:
+    if look.full or len(report.machines) <= _MACHINES_ONE_BY_ONE:
+        _machine_by_machine(console, report, look)
+    else:
+        _control_by_control(console, report)
+
+
+def _control_by_control(console: Console, report: Report) -> None:
+    groups: dict[tuple[str, Verdict, bool], list[tuple[Line, str]]] = {}
+    for machine in report.machines:
+        for line in machine.lines:
+            if line.is_open or line.verdict is Verdict.ERROR:
+                groups.setdefault((line.control, line.verdict, line.waived), []).append((line, machine.name))
+    if not groups:
+        return
+    _ = translator(report.language)
+    most_first = sorted(
+        groups.values(), key=lambda group: (-group[0][0].severity.rank, -len(group), group[0][0].control)
+    )
+    hint = _("What was found on one machine: nomade report post MACHINE -f table")
+    shown = Text("\n").join([*(_shared(group, report) for group in most_first), Text(hint, style="dim")])
+    console.print(Padding(shown, (1, 0, 0, 2)))
+
+
+def _shared(group: Sequence[tuple[Line, str]], report: Report) -> Text:
+    line, names = group[0][0], [name for _line, name in group]
+    count = translator(report.language)("{count} of {total} machines: {names}").format(
+        count=len(names), total=len(report.machines), names=_named(names)
+    )
+    return Text.assemble(_headline(line, report.language), (f" – {count}", "dim"))
+
+
+def _machine_by_machine(console: Console, report: Report, look: Look) -> None:
     for machine in report.machines:
         lines = [line for line in machine.lines if look.full or line.is_open or line.verdict is Verdict.ERROR]
         if lines:
@@ -194,20 +226,18 @@ def _findings(console: Console, report: Report, look: Look) -> None:
 
 
 def _line(line: Line, language: str) -> Text:
-    sign, style = _VERDICT_SIGNS[line.verdict]
-    words = f"{wording.verdict(line, language)}, {wording.severity(line.severity, language)}"
-    text = Text.assemble((sign, style), f" {line.control}  {plain.one_line(line.title)} ({words})")
-    for remark in _remarks(line, language):
+    text = _headline(line, language)
+    for remark in wording.details(line, language):
         text.append(f"\n  {remark}", style="dim")
     return text
 
 
-def _remarks(line: Line, language: str) -> Iterator[str]:
-    _ = translator(language)
-    for check in line.comparisons:
-        if not check.met:
-            expected, found = wording.expected(check, language), wording.value(check.actual, language)
-            message = _("{fact}: expected {expected}, found {found}")
-            yield message.format(fact=plain.one_line(check.key), expected=expected, found=found)
-    if reason := wording.reason(line, language):
-        yield ": ".join(filter(None, (reason, plain.one_line(line.detail))))
+def _headline(line: Line, language: str) -> Text:
+    sign, style = _VERDICT_SIGNS[line.verdict]
+    words = f"{wording.verdict(line, language)}, {wording.severity(line.severity, language)}"
+    return Text.assemble((sign, style), f" {line.control}  {plain.one_line(line.title)} ({words})")
+
+
+def _named(names: Sequence[str]) -> str:
+    shown = ", ".join(plain.one_line(name) for name in names[:_NAMES_SHOWN])
+    return shown + (f" (+ {len(names) - _NAMES_SHOWN})" if names[_NAMES_SHOWN:] else "")
