@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 # Written out, because finding them by walking toolkit/report would import every renderer to print a help text; a test
 # keeps it equal to what is there.
-FORMATS = ("csv", "html", "json", "table")
+FORMATS = ("csv", "html", "json", "jsonl", "junit", "md", "prom", "sarif", "table")
 
 _format = click.option(
     "-f",

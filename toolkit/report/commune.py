@@ -19,7 +19,7 @@ from toolkit.report.roster import Roster
 from toolkit.store import open_store
 from toolkit.workspace import Workspace
 
-_SUFFIXES = {"table": "txt"}
+_SUFFIXES = {"table": "txt", "junit": "junit.xml"}
 
 # Reports say what is weak: the group may read them, nobody else, and git does not take them by accident.
 _FILE_MODE = 0o640

@@ -39,13 +39,13 @@ def _header(language: str) -> list[str]:
     return [
         *(_("Commune"), _("Teleworker"), _("Machine"), _("Kind"), _("State of the machine"), _("Control")),
         *(_("Title"), _("Severity"), _("Verdict"), _("Since"), _("Expected"), _("Found"), _("Remark")),
-        *(_("What to do"), _("References"), _("Collected at (UTC)"), _("Evidence (SHA-256)")),
+        *(_("What to do"), _("References"), _("Collected at"), _("Evidence (SHA-256)")),
     ]
 
 
 def _rows(report: Report, machine: Machine) -> Iterator[list[str]]:
     language = report.language
-    collected = machine.collected_at.strftime("%Y-%m-%d %H:%M:%S") if machine.collected_at else ""
+    collected = dates.cell(machine.collected_at, language, clock=True) if machine.collected_at else ""
     start = [
         *(report.name, machine.teleworker or "", machine.name, wording.kind(machine.kind, language)),
         wording.state(machine.state, language),
@@ -61,9 +61,10 @@ def _rows(report: Report, machine: Machine) -> Iterator[list[str]]:
 def _line(line: Line, language: str) -> list[str]:
     unmet = [check for check in line.comparisons if not check.met] or list(line.comparisons)
     remark = ": ".join(filter(None, (wording.reason(line, language), line.detail)))
+    remark = " ; ".join(filter(None, (remark, wording.waiver(line, language))))
     return [
         *(line.control, line.title, wording.severity(line.severity, language), wording.verdict(line, language)),
-        dates.day(line.since, "en") if line.since else "",
+        dates.cell(line.since, language) if line.since else "",
         ", ".join(f"{check.key}: {wording.expected(check, language)}" for check in unmet),
         ", ".join(f"{check.key}: {wording.value(check.actual, language)}" for check in unmet),
         *(remark, line.fix),

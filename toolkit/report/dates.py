@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, date, datetime, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 ZONE = "Europe/Paris"
@@ -25,11 +25,21 @@ def _local(moment: datetime) -> tuple[datetime, str]:
 
 def day(moment: datetime, language: str) -> str:
     """Return `24 novembre 2026` (French) or `2026-11-24`."""
-    local, _note = _local(moment)
+    return date_text(_local(moment)[0].date(), language)
+
+
+def date_text(day: date, language: str) -> str:
+    """Return `24 novembre 2026` (French) or `2026-11-24`."""
     if language != "fr":
-        return local.strftime("%Y-%m-%d")
-    number = "1er" if local.day == 1 else str(local.day)
-    return f"{number} {_MONTHS[local.month - 1]} {local.year}"
+        return day.isoformat()
+    number = "1er" if day.day == 1 else str(day.day)
+    return f"{number} {_MONTHS[day.month - 1]} {day.year}"
+
+
+def cell(moment: datetime, language: str, *, clock: bool = False) -> str:
+    """Return what a spreadsheet of that language takes for a date: `24/11/2026 14:05:00` (French) or ISO 8601."""
+    pattern = "%d/%m/%Y" if language == "fr" else "%Y-%m-%d"
+    return _local(moment)[0].strftime(f"{pattern} %H:%M:%S" if clock else pattern)
 
 
 def weekday(moment: datetime, language: str) -> str:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import UTC, datetime, time
+from collections.abc import Callable, Iterator
+from datetime import date, datetime
 from functools import partial
 from typing import Any
 
@@ -104,11 +104,35 @@ def _declaration(said: dict[str, Any], language: str) -> str:
     pattern = _("declared by {author} on {date}, valid until {end}")
     if not said.get("met"):
         pattern = _("declared not met by {author} on {date}")
-    noon = time(12, tzinfo=UTC)  # the same day in the commune's time zone
-    moments = (datetime.combine(datetime.fromisoformat(said[name]), noon) for name in ("date", "valid_until"))
-    day, end = (dates.day(moment, language) for moment in moments)
+    day, end = (dates.date_text(date.fromisoformat(said[name]), language) for name in ("date", "valid_until"))
     text = pattern.format(author=plain.one_line(said["author"]), date=day, end=end)
     return f"{text} ({plain.one_line(said['document'])})" if said.get("document") else text
+
+
+def waiver(line: Line, language: str) -> str:
+    """Return who accepted the failure, until when and why; empty when nobody did."""
+    _ = translator(language)
+    if not line.waived or line.waiver is None:
+        return ""
+    return _("accepted by {author} until {end}: {reason}").format(
+        author=plain.one_line(line.waiver.approver),
+        end=dates.date_text(line.waiver.until, language),
+        reason=plain.one_line(line.waiver.reason),
+    )
+
+
+def details(line: Line, language: str) -> Iterator[str]:
+    """Yield what is behind a verdict, one harmless line each: unmet comparisons, why there is none, who accepted it."""
+    _ = translator(language)
+    for check in line.comparisons:
+        if not check.met:
+            message = _("{fact}: expected {expected}, found {found}")
+            shown = {"expected": expected(check, language), "found": value(check.actual, language)}
+            yield message.format(fact=plain.one_line(check.key), **shown)
+    if said := reason(line, language):
+        yield ": ".join(filter(None, (said, plain.one_line(line.detail))))
+    if accepted := waiver(line, language):
+        yield accepted
 
 
 def expected(check: Check, language: str) -> str:
@@ -137,6 +161,8 @@ def value(item: Any, language: str) -> str:
         text = ", ".join(value(part, language) for part in item)
     elif isinstance(item, dict):
         text = ", ".join(f"{plain.one_line(name)}: {value(part, language)}" for name, part in sorted(item.items()))
+    elif isinstance(item, float) and language == "fr":
+        text = str(item).replace(".", ",")
     else:
         text = plain.one_line(str(item))
     return text if len(text) <= _VALUE_LIMIT else text[: _VALUE_LIMIT - 1] + "…"
