@@ -26,8 +26,6 @@ def main() -> int:
     """Run everything and return the exit code."""
     with tempfile.TemporaryDirectory(prefix="nomade-judge-") as folder:
         workspace = readdress(paths.demo_dir(), Path(folder) / "workspace", free_block())
-        with (workspace.root / "lab.yml").open("a", encoding="utf-8") as file:
-            file.write("luks_images: true\n")
         lab = Lab(workspace)
         try:
             lab.up([PACKAGES, LAPTOP, NEIGHBOUR], progress=print)

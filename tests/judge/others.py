@@ -79,7 +79,8 @@ def exposures(laptop: Laptop) -> dict[str, float]:
     names = laptop.run("sh", "-c", "cd /etc/systemd/system && ls -d nomade-*.service 2>/dev/null || true").split()
     levels: dict[str, float] = {}
     for name in names:
-        said = laptop.run("systemd-analyze", "security", "--no-pager", name)
+        instance = name.replace("@.", "@judged.")  # a template is judged as one of its instances
+        said = laptop.run("systemd-analyze", "security", "--no-pager", instance)
         found = re.search(r"Overall exposure level for \S+: ([\d.]+)", said)
         levels[name] = float(found.group(1)) if found else 10.0
     return levels
