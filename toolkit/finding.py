@@ -119,7 +119,10 @@ class EndpointStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class EndpointAudit:
-    """What one audit says of one endpoint. Not collected means no evidence and no findings."""
+    """What one audit says of one endpoint. Not collected means no evidence and no findings.
+
+    `rejudged_at`: the evidence was in the store already and was judged again then (UTC), without asking the endpoint.
+    """
 
     endpoint: str
     kind: str
@@ -127,11 +130,15 @@ class EndpointAudit:
     detail: str = ""
     evidence: Evidence | None = None
     findings: tuple[Finding, ...] = ()
+    rejudged_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Audit:
-    """One run of `nomade audit` over (part of) one commune."""
+    """One run of `nomade audit` over (part of) one commune.
+
+    `expected`: how many endpoints the commune has (None: not known); not `complete`: still running, or cut off.
+    """
 
     commune: str
     profile: str
@@ -139,3 +146,10 @@ class Audit:
     finished_at: datetime
     catalogue_digest: str
     endpoints: tuple[EndpointAudit, ...] = field(default=())
+    complete: bool = True
+    expected: int | None = None
+
+    @property
+    def partial(self) -> bool:
+        """Whether it says nothing of some endpoints of the commune."""
+        return not self.complete or (self.expected is not None and len(self.endpoints) < self.expected)

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import sqlite3
 import stat
-import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
+from typing import Any
 
 import pytest
-from sqlalchemy.dialects import postgresql
-from sqlalchemy.schema import CreateTable
+from sqlalchemy import text
 
+from tests.store.conftest import Opened
 from toolkit.errors import BadInputError
 from toolkit.finding import (
     Audit,
@@ -29,7 +26,7 @@ from toolkit.finding import (
     Severity,
     Verdict,
 )
-from toolkit.store import Store, StoreError, open_store, queries, tables
+from toolkit.store import Store, StoreError, open_store
 
 DAY = datetime(2026, 11, 20, 8, tzinfo=UTC)
 
@@ -50,16 +47,6 @@ def silent(endpoint: str, status: EndpointStatus = EndpointStatus.UNREACHABLE) -
 
 def audit(at: datetime, *parts: EndpointAudit, commune: str = "val", profile: str = "base") -> Audit:
     return Audit(commune, profile, at, at + timedelta(minutes=1), "c" * 64, parts)
-
-
-@pytest.fixture
-def url(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path / 'store.sqlite'}"
-
-
-@pytest.fixture
-def store(url: str) -> Store:
-    return open_store(url)
 
 
 def test_an_audit_comes_back_as_it_was_saved(store: Store) -> None:
@@ -140,12 +127,21 @@ def test_communes_never_mix_even_with_equal_names_and_outputs(store: Store) -> N
     assert last.findings[0].verdict is Verdict.PASS
 
 
-def test_equal_outputs_are_stored_once(store: Store, tmp_path: Path) -> None:
+def rows_of(store: Store, statement: str) -> list[tuple[Any, ...]]:
+    with store.database.transaction() as connection:
+        return [tuple(row) for row in connection.execute(text(statement))]
+
+
+def change(store: Store, statement: str) -> None:
+    with store.database.transaction(writes=True) as connection:
+        connection.execute(text(statement))
+
+
+def test_equal_outputs_are_stored_once(store: Store) -> None:
     for day in range(3):
         at = DAY + timedelta(days=day)
         store.save(audit(at, collected("p1", at, root=Verdict.PASS)))
-    with sqlite3.connect(tmp_path / "store.sqlite") as database:
-        assert database.execute("select count(*) from evidence").fetchone() == (1,)
+    assert rows_of(store, "SELECT count(*) FROM evidence") == [(1,)]
 
 
 def test_moments_come_back_in_utc(store: Store) -> None:
@@ -163,25 +159,24 @@ def test_a_moment_without_zone_is_refused_and_nothing_is_kept(store: Store) -> N
     assert store.latest("val") is None
 
 
-def test_the_file_is_private(store: Store, tmp_path: Path) -> None:
-    store.save(audit(DAY, collected("p1", DAY)))
+def test_the_file_is_private(sqlite_url: str, opened: Opened, tmp_path: Path) -> None:
+    opened(sqlite_url).save(audit(DAY, collected("p1", DAY)))
     modes = {stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()}
     assert modes == {0o600}
 
 
-def test_altered_evidence_is_not_reported(store: Store, tmp_path: Path) -> None:
+def test_altered_evidence_is_not_reported(store: Store) -> None:
     store.save(audit(DAY, collected("p1", DAY, "permitrootlogin yes"), collected("p2", DAY, "permitrootlogin no")))
-    with sqlite3.connect(tmp_path / "store.sqlite") as database:
-        database.execute("update evidence set body = (select body from evidence order by digest limit 1)")
+    change(store, "UPDATE evidence SET body = (SELECT body FROM evidence ORDER BY digest LIMIT 1)")
     with pytest.raises(StoreError, match=r"p[12]"):
         store.state("val")
 
 
-def test_a_newer_schema_is_refused(store: Store, url: str, tmp_path: Path) -> None:
-    with sqlite3.connect(tmp_path / "store.sqlite") as database:
-        database.execute("update store_schema set version = 99")
+def test_a_newer_schema_is_refused_and_left_as_it_is(store: Store, url: str) -> None:
+    change(store, "UPDATE store_schema SET version = 99")
     with pytest.raises(BadInputError, match="99"):
         open_store(url)
+    assert rows_of(store, "SELECT version FROM store_schema") == [(99,)]
 
 
 def test_a_file_that_is_no_database_is_one_line(tmp_path: Path) -> None:
@@ -204,57 +199,28 @@ def test_a_password_in_the_url_is_not_shown() -> None:
     assert "hunter2" not in str(caught.value)
 
 
-def test_concurrent_audits_are_all_kept(url: str) -> None:
+def test_concurrent_audits_are_all_kept(url: str, opened: Opened) -> None:
     def save(number: int) -> int:
-        return open_store(url).save(audit(DAY, collected(f"p{number}", DAY, root=Verdict.PASS)))
+        # All of them make the store, and half of them keep the same output at the same time.
+        parts = [collected(f"p{number}", DAY, root=Verdict.PASS), collected("same", DAY, f"{number % 2}")]
+        return opened(url).save(audit(DAY, *parts))
 
     with ThreadPoolExecutor(6) as pool:
         ids = list(pool.map(save, range(12)))
     assert len(set(ids)) == 12
-    assert len(open_store(url).state("val").endpoints) == 12
+    assert len(opened(url).state("val").endpoints) == 13
 
 
-KILLED_WHILE_SAVING = """
-import os, signal, sys
-from sqlalchemy import event
-from tests.store.test_store import DAY, audit, collected
-from toolkit.finding import Verdict
-from toolkit.store import open_store
-store = open_store(sys.argv[1])
-@event.listens_for(store._engine, "before_cursor_execute")
-def die(connection, cursor, statement, *rest):
-    if statement.startswith("INSERT INTO findings"):
-        os.kill(os.getpid(), signal.SIGKILL)
-store.save(audit(DAY, collected("p2", DAY, root=Verdict.PASS)))
-"""
-
-
-def test_a_kill_in_the_middle_of_saving_leaves_what_was_there(store: Store, url: str) -> None:
-    store.save(audit(DAY, collected("p1", DAY, root=Verdict.PASS)))
-    root = Path(__file__).parents[2]
-    killed = subprocess.run(
-        [sys.executable, "-c", KILLED_WHILE_SAVING, url],
-        cwd=root,
-        env={**os.environ, "PYTHONPATH": str(root)},
-        check=False,
-    )
-    assert killed.returncode == -signal.SIGKILL
-    again = open_store(url)
-    assert set(again.state("val").endpoints) == {"p1"}
-    again.save(audit(DAY, collected("p2", DAY, root=Verdict.PASS)))
-    assert set(again.state("val").endpoints) == {"p1", "p2"}
-
-
-def test_the_statements_are_portable_to_postgresql() -> None:
-    dialect = postgresql.dialect()
-    chosen = queries.collected("val", "base")
-    for statement in (
-        queries.latest_run("val"),
-        queries.attempts("val"),
-        queries.parts(chosen),
-        queries.findings_of(chosen),
-        queries.since("val", "base"),
-        queries.silent_since("val"),
-        *(CreateTable(table) for table in tables.metadata.sorted_tables),
-    ):
-        assert str(statement.compile(dialect=dialect))
+def test_what_an_endpoint_may_send_is_kept_by_both_databases(store: Store) -> None:
+    part = collected("p1", DAY, root=Verdict.ERROR)
+    strange = {"not a number": float("nan"), "list": [float("inf"), "\x00", "\ud800", "\U0001f600"]}
+    check = Check("\x00\ud83d", "equals", 1, strange, met=False)
+    finding = replace(part.findings[0], checks=(check,), detail="nul \x00 half \ud83d of a sign")
+    store.save(audit(DAY, replace(part, findings=(finding,)), replace(silent("p2"), detail="\x00\ud83d")))
+    last = store.state("val").endpoints["p1"].last
+    assert last is not None
+    assert last.findings[0].detail == "nul \\x00 half \\ud83d of a sign"
+    assert last.findings[0].checks[0].actual == {
+        "not a number": "nan",
+        "list": ["inf", "\x00", "\ud800", "\U0001f600"],
+    }

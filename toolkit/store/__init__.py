@@ -1,8 +1,9 @@
-"""What audits found, kept: SQLite by default, any SQLAlchemy URL later."""
+"""What audits found, kept: SQLite by default, PostgreSQL by URL."""
 
 from __future__ import annotations
 
+from toolkit.store.engine import StoreError
 from toolkit.store.state import CommuneState, EndpointState
-from toolkit.store.store import Store, StoreError, open_store
+from toolkit.store.store import Recording, Store, open_store
 
-__all__ = ["CommuneState", "EndpointState", "Store", "StoreError", "open_store"]
+__all__ = ["CommuneState", "EndpointState", "Recording", "Store", "StoreError", "open_store"]

@@ -1,13 +1,30 @@
-"""The selects of the store, portable: window functions and common table expressions only."""
+"""The selects of the store, portable: window functions and common table expressions only.
+
+`until` everywhere: as the store was at that moment (None: as it is).
+"""
 
 from __future__ import annotations
 
-from sqlalchemy import Select, and_, false, func, select
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, and_, false, func, or_, select
 
 from toolkit.finding import EndpointStatus
 from toolkit.store.tables import endpoint_audits, evidence, findings, runs
 
 _COLLECTED = EndpointStatus.COLLECTED.value
+# Newest by evidence, not by run: stored evidence that is judged again later does not become newer by that.
+_NEWEST_FIRST = (endpoint_audits.c.observed_at.desc(), endpoint_audits.c.id.desc())
+
+
+def _known(commune: str, until: datetime | None) -> list[ColumnElement[Any]]:
+    """What was known of a commune: evidence and attempts of by then, and no judgement that was made later."""
+    conditions: list[ColumnElement[Any]] = [endpoint_audits.c.commune == commune]
+    if until is not None:
+        conditions.append(endpoint_audits.c.observed_at <= until)
+        conditions.append(or_(endpoint_audits.c.rejudged_at.is_(None), endpoint_audits.c.rejudged_at <= until))
+    return conditions
 
 
 def latest_run(commune: str) -> Select[tuple[object, ...]]:
@@ -15,11 +32,9 @@ def latest_run(commune: str) -> Select[tuple[object, ...]]:
     return select(runs).where(runs.c.commune == commune).order_by(runs.c.id.desc()).limit(1)
 
 
-def _newest(commune: str, profile: str | None, *, collected: bool) -> Select[tuple[int]]:
-    # Newest by evidence, not by run: stored evidence that is judged again later does not become newer by that.
-    order = (endpoint_audits.c.observed_at.desc(), endpoint_audits.c.id.desc())
-    rank = func.row_number().over(partition_by=endpoint_audits.c.endpoint, order_by=order)
-    ranked = select(endpoint_audits.c.id, rank.label("rank")).where(endpoint_audits.c.commune == commune)
+def _newest(commune: str, profile: str | None, until: datetime | None, *, collected: bool) -> Select[tuple[int]]:
+    rank = func.row_number().over(partition_by=endpoint_audits.c.endpoint, order_by=_NEWEST_FIRST)
+    ranked = select(endpoint_audits.c.id, rank.label("rank")).where(*_known(commune, until))
     if collected:
         ranked = ranked.where(endpoint_audits.c.status == _COLLECTED)
     if profile is not None:
@@ -28,15 +43,15 @@ def _newest(commune: str, profile: str | None, *, collected: bool) -> Select[tup
     return select(rows.c.id).where(rows.c.rank == 1)
 
 
-def attempts(commune: str) -> Select[tuple[object, ...]]:
+def attempts(commune: str, until: datetime | None = None) -> Select[tuple[object, ...]]:
     """The newest attempt on each endpoint, whatever the profile."""
-    chosen = endpoint_audits.c.id.in_(_newest(commune, None, collected=False))
+    chosen = endpoint_audits.c.id.in_(_newest(commune, None, until, collected=False))
     return select(endpoint_audits).where(chosen).order_by(endpoint_audits.c.endpoint)
 
 
-def collected(commune: str, profile: str | None) -> Select[tuple[int]]:
+def collected(commune: str, profile: str | None, until: datetime | None = None) -> Select[tuple[int]]:
     """The ids of the newest collected result of each endpoint."""
-    return _newest(commune, profile, collected=True)
+    return _newest(commune, profile, until, collected=True)
 
 
 def of_run(run: int) -> Select[tuple[int]]:
@@ -44,12 +59,13 @@ def of_run(run: int) -> Select[tuple[int]]:
     return select(endpoint_audits.c.id).where(endpoint_audits.c.run == run)
 
 
-def parts(ids: Select[tuple[int]]) -> Select[tuple[object, ...]]:
-    """The endpoint audits with these ids, each with the body of its evidence."""
+def parts(ids: Select[tuple[int]] | list[int]) -> Select[tuple[object, ...]]:
+    """The endpoint audits with these ids each with the body of its evidence."""
     same = and_(evidence.c.commune == endpoint_audits.c.commune, evidence.c.digest == endpoint_audits.c.digest)
     joined = endpoint_audits.outerjoin(evidence, same)
     columns = (*endpoint_audits.c, evidence.c.body)
-    return select(*columns).select_from(joined).where(endpoint_audits.c.id.in_(ids)).order_by(endpoint_audits.c.id)
+    chosen = endpoint_audits.c.id.in_(ids)
+    return select(*columns).select_from(joined).where(chosen).order_by(endpoint_audits.c.id)
 
 
 def findings_of(ids: Select[tuple[int]]) -> Select[tuple[object, ...]]:
@@ -58,15 +74,15 @@ def findings_of(ids: Select[tuple[int]]) -> Select[tuple[object, ...]]:
     return select(findings).where(chosen).order_by(findings.c.endpoint_audit, findings.c.control)
 
 
-def since(commune: str, profile: str | None) -> Select[tuple[object, ...]]:
+def since(commune: str, profile: str | None, until: datetime | None = None) -> Select[tuple[object, ...]]:
     """Per endpoint and control: the first of the unbroken row of equal verdicts that ends with the present one."""
     columns = (endpoint_audits.c.endpoint, endpoint_audits.c.observed_at, findings.c.control, findings.c.verdict)
     joined = findings.join(endpoint_audits, endpoint_audits.c.id == findings.c.endpoint_audit)
-    past_query = select(*columns, endpoint_audits.c.id).select_from(joined).where(endpoint_audits.c.commune == commune)
+    past_query = select(*columns, endpoint_audits.c.id).select_from(joined).where(*_known(commune, until))
     if profile is not None:
         past_query = past_query.where(endpoint_audits.c.profile == profile)
     past = past_query.cte("past")
-    now = select(past).where(past.c.id.in_(collected(commune, profile))).cte("now")
+    now = select(past).where(past.c.id.in_(collected(commune, profile, until))).cte("now")
     same = and_(past.c.endpoint == now.c.endpoint, past.c.control == now.c.control)
     broken = (
         select(now.c.endpoint, now.c.control, func.max(past.c.observed_at).label("at"))
@@ -86,11 +102,11 @@ def since(commune: str, profile: str | None) -> Select[tuple[object, ...]]:
     )
 
 
-def silent_since(commune: str) -> Select[tuple[object, ...]]:
+def silent_since(commune: str, until: datetime | None = None) -> Select[tuple[object, ...]]:
     """Per endpoint whose newest attempts failed: the moment of the first of these failures."""
     answered = (
         select(endpoint_audits.c.endpoint, func.max(endpoint_audits.c.observed_at).label("at"))
-        .where(endpoint_audits.c.commune == commune, endpoint_audits.c.status == _COLLECTED)
+        .where(*_known(commune, until), endpoint_audits.c.status == _COLLECTED)
         .group_by(endpoint_audits.c.endpoint)
         .cte("answered")
     )
@@ -100,6 +116,19 @@ def silent_since(commune: str) -> Select[tuple[object, ...]]:
     return (
         select(endpoint_audits.c.endpoint, first.label("at"))
         .select_from(source)
-        .where(endpoint_audits.c.commune == commune, endpoint_audits.c.status != _COLLECTED, later)
+        .where(*_known(commune, until), endpoint_audits.c.status != _COLLECTED, later)
         .group_by(endpoint_audits.c.endpoint)
     )
+
+
+def to_judge_again(commune: str, prefer: str, until: datetime | None) -> Select[tuple[int]]:
+    """The ids of each endpoint's newest collected result, by endpoint: of the profile `prefer`, else of any.
+
+    A narrow profile asks little: its evidence would leave most controls of a wide one without an answer.
+    """
+    order = ((endpoint_audits.c.profile == prefer).desc(), *_NEWEST_FIRST)
+    rank = func.row_number().over(partition_by=endpoint_audits.c.endpoint, order_by=order).label("rank")
+    collected = endpoint_audits.c.status == _COLLECTED
+    columns = (endpoint_audits.c.id, endpoint_audits.c.endpoint, rank)
+    rows = select(*columns).where(*_known(commune, until), collected).subquery()
+    return select(rows.c.id).where(rows.c.rank == 1).order_by(rows.c.endpoint)

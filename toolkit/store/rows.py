@@ -6,6 +6,7 @@ import json
 import zlib
 from collections.abc import Iterable
 from dataclasses import fields
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Row
@@ -43,6 +44,11 @@ def unpack_sections(body: bytes) -> dict[str, Section]:
         raise ValueError(str(error)) from error
 
 
+def storable(text: str) -> str:
+    """Return a text that both databases keep: no NUL and no half of a character, which a hostile answer may hold."""
+    return text.encode("utf-8", "backslashreplace").decode().replace("\x00", "\\x00")
+
+
 def run_row(audit: Audit) -> dict[str, Any]:
     return {
         "commune": audit.commune,
@@ -50,20 +56,24 @@ def run_row(audit: Audit) -> dict[str, Any]:
         "started_at": audit.started_at,
         "finished_at": audit.finished_at,
         "catalogue_digest": audit.catalogue_digest,
+        "complete": audit.complete,
+        "expected": audit.expected,
     }
 
 
-def endpoint_row(audit: Audit, part: EndpointAudit, run: int) -> dict[str, Any]:
+def endpoint_row(part: EndpointAudit, run: int, commune: str, profile: str, at: datetime) -> dict[str, Any]:
+    """`at`: when the attempt ended, for an endpoint that gave no evidence."""
     return {
         "run": run,
-        "commune": audit.commune,
-        "profile": audit.profile,
+        "commune": commune,
+        "profile": profile,
         "endpoint": part.endpoint,
         "kind": part.kind,
         "status": part.status.value,
-        "detail": part.detail,
-        "observed_at": part.evidence.collected_at if part.evidence else audit.finished_at,
+        "detail": storable(part.detail),
+        "observed_at": part.evidence.collected_at if part.evidence else at,
         "digest": part.evidence.digest if part.evidence else None,
+        "rejudged_at": part.rejudged_at,
     }
 
 
@@ -71,7 +81,7 @@ _CHECK = tuple(field.name for field in fields(Check))
 
 
 def finding_row(finding: Finding, endpoint_audit: int) -> dict[str, Any]:
-    """`stale` is left out: it depends on the day one looks, not on what was found."""
+    """`stale` and `waived` are left out: they depend on the day one looks, not on what was found."""
     return {
         "endpoint_audit": endpoint_audit,
         "control": finding.control,
@@ -80,8 +90,8 @@ def finding_row(finding: Finding, endpoint_audit: int) -> dict[str, Any]:
         "reason": finding.reason,
         "checks": [{name: getattr(check, name) for name in _CHECK} for check in finding.checks],
         "probe": finding.probe,
-        "detail": finding.detail,
-        "waived": finding.waived,
+        "detail": storable(finding.detail),
+        "waived": False,  # kept for stores of before waivers had a file
     }
 
 
@@ -95,7 +105,6 @@ def finding_of(row: Row[Any], endpoint: str) -> Finding:
         checks=tuple(Check(**check) for check in row.checks),
         probe=row.probe,
         detail=row.detail,
-        waived=row.waived,
     )
 
 
@@ -117,4 +126,5 @@ def endpoint_audit_of(row: Row[Any], findings: Iterable[Row[Any]], body: bytes |
         detail=row.detail,
         evidence=evidence,
         findings=tuple(finding_of(item, row.endpoint) for item in findings),
+        rejudged_at=row.rejudged_at,
     )

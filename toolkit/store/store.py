@@ -1,126 +1,66 @@
-"""The store: one transaction per audit, readable while audits run, intact after a kill or a power cut."""
+"""The store: every endpoint is kept as it completes, readable while audits run, intact after a kill or a power cut."""
 
 from __future__ import annotations
 
-import contextlib
-import os
 from collections import defaultdict
 from collections.abc import Iterator
-from pathlib import Path
+from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import (
-    Connection,
-    Engine,
-    Row,
-    Select,
-    create_engine,
-    event,
-    insert,
-    inspect,
-    make_url,
-    select,
-)
-from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy import Connection, Row, Select, insert, update
+from sqlalchemy.dialects import postgresql, sqlite
 
-from toolkit.errors import BadInputError, NomadeError
-from toolkit.finding import Audit, EndpointAudit, EndpointStatus
+from toolkit.errors import BadInputError
+from toolkit.finding import Audit, EndpointAudit, EndpointStatus, Evidence
 from toolkit.i18n import _
-from toolkit.store import queries, rows, tables
+from toolkit.store import migrations, queries, rows, tables
+from toolkit.store.batches import batches
+from toolkit.store.engine import Database, StoreError
 from toolkit.store.state import CommuneState, EndpointState
 
-# Seconds to wait for another process that is writing; saving an audit of a thousand endpoints takes about one.
-_BUSY_SECONDS = 30
-
-
-class StoreError(NomadeError):
-    """The store cannot be opened, read or written; nothing was changed."""
+# Endpoints whose evidence is in memory at one time while a whole commune is walked.
+_BATCH = 64
 
 
 def open_store(url: str) -> Store:
     """Open the store at a SQLAlchemy URL, made on first use (SQLite: one file, mode 0600, in an existing folder).
 
+    A store of an older toolkit is brought up to date.
+
     Raises:
         BadInputError: the URL is not one, or a newer toolkit made the store.
         StoreError: the database cannot be opened.
     """
-    try:
-        location = make_url(url)
-        shown = location.render_as_string(hide_password=True)
-        sqlite = location.get_backend_name() == "sqlite"
-        if sqlite and location.database:
-            _make_private(Path(location.database))
-        engine = create_engine(location, connect_args={"timeout": _BUSY_SECONDS} if sqlite else {})
-    except ArgumentError as error:
-        raise BadInputError(_("not the URL of a database: check the store in nomade.yml")) from error
-    except (OSError, ImportError) as error:
-        raise StoreError(_("{url}: cannot open the store: {error}").format(url=shown, error=error)) from error
-    if sqlite:
-        _prepare_sqlite(engine)
-    store = Store(engine, shown)
+    store = Store(Database(url))
     store.prepare()
     return store
-
-
-def _make_private(path: Path) -> None:
-    # SQLite would create it with the umask; its -wal and -shm files take the mode of this one.
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-
-
-def _prepare_sqlite(engine: Engine) -> None:
-    @event.listens_for(engine, "connect")
-    def _connect(connection: Any, _record: Any) -> None:
-        connection.isolation_level = None  # we say BEGIN ourselves: the driver's implicit one comes too late
-        for pragma in ("journal_mode=WAL", "foreign_keys=ON", "synchronous=FULL"):
-            connection.execute(f"PRAGMA {pragma}")
-
-    @event.listens_for(engine, "begin")
-    def _begin(connection: Connection) -> None:
-        # A writer takes its lock at once: a reader that turns into a writer half-way could fail without waiting.
-        writes = connection.get_execution_options().get("nomade_writes", False)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
 class Store:
     """Audits of all communes of one workspace. Made by `open_store`; safe to share between processes."""
 
-    def __init__(self, engine: Engine, shown: str) -> None:
-        self._engine = engine
-        self._shown = shown
-
-    @contextlib.contextmanager
-    def _transaction(self, *, writes: bool = False) -> Iterator[Connection]:
-        try:
-            with self._engine.connect().execution_options(nomade_writes=writes) as connection, connection.begin():
-                yield connection
-        except SQLAlchemyError as error:
-            cause = getattr(error, "orig", None) or error
-            message = _("{url}: the store cannot be used: {error}")
-            raise StoreError(message.format(url=self._shown, error=str(cause).splitlines()[0])) from error
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self._transaction = database.transaction
 
     def prepare(self) -> None:
-        """Make the tables that are missing and refuse a store of a newer toolkit."""
+        """Make the tables, or bring an older store up to date; refuse a store of a newer toolkit."""
         with self._transaction() as connection:
-            if inspect(connection).has_table(tables.schema.name):
-                version = connection.scalar(select(tables.schema.c.version))
-                if version == tables.SCHEMA_VERSION:
-                    return
-                if version is not None:
-                    raise self._other_version(version)
-        with self._transaction(writes=True) as connection:
-            tables.metadata.create_all(connection)
-            if connection.scalar(select(tables.schema.c.version)) is None:
-                connection.execute(insert(tables.schema).values(version=tables.SCHEMA_VERSION))
-
-    def _other_version(self, version: int) -> BadInputError:
-        message = _(
-            "{url}: this store has schema {found}, this toolkit knows {known}: use the toolkit version that made it"
-        )
-        return BadInputError(message.format(url=self._shown, found=version, known=tables.SCHEMA_VERSION))
+            version = migrations.version_of(connection)
+        if version is not None and version > tables.SCHEMA_VERSION:
+            message = _(
+                "{url}: this store has schema {found}, this toolkit knows {known}: use the toolkit version that made it"
+            )
+            shown = self.database.shown
+            raise BadInputError(message.format(url=shown, found=version, known=tables.SCHEMA_VERSION))
+        if version != tables.SCHEMA_VERSION:
+            with self._transaction(writes=True) as connection:
+                migrations.prepare(connection)
 
     def close(self) -> None:
         """Give back the connections; the store can still be used after it."""
-        self._engine.dispose()
+        self.database.close()
 
     def save(self, audit: Audit) -> int:
         """Keep one audit, whole or not at all, and return the id of its run.
@@ -131,8 +71,18 @@ class Store:
         with self._transaction(writes=True) as connection:
             run = _inserted(connection, insert(tables.runs).values(rows.run_row(audit)))
             for part in audit.endpoints:
-                _save_endpoint(connection, audit, part, run)
+                _save_endpoint(connection, part, run, audit.commune, audit.profile, audit.finished_at)
         return run
+
+    def begin(self, audit: Audit) -> Recording:
+        """Start to keep an audit whose endpoints complete one by one; until it is finished it counts as partial.
+
+        `audit` is what is known before anything was asked: its endpoints are not looked at.
+        """
+        started = replace(audit, complete=False)
+        with self._transaction(writes=True) as connection:
+            run = _inserted(connection, insert(tables.runs).values(rows.run_row(started)))
+        return Recording(self.database, run, started)
 
     def latest(self, commune: str) -> Audit | None:
         """Return the newest run of a commune as it was saved, which may cover only part of the commune."""
@@ -142,21 +92,29 @@ class Store:
                 return None
             parts = self._parts(connection, queries.of_run(row.id))
         return Audit(
-            row.commune, row.profile, row.started_at, row.finished_at, row.catalogue_digest, tuple(parts.values())
+            row.commune,
+            row.profile,
+            row.started_at,
+            row.finished_at,
+            row.catalogue_digest,
+            tuple(parts.values()),
+            row.complete,
+            row.expected,
         )
 
-    def state(self, commune: str, profile: str | None = None) -> CommuneState:
+    def state(self, commune: str, profile: str | None = None, until: datetime | None = None) -> CommuneState:
         """Return what is known of a commune: per endpoint its newest evidence, newest attempt, and since when.
 
-        With `profile`, only results of audits under it count as evidence; attempts count whatever their profile.
+        With `profile`, only results of audits under it count as evidence; attempts count whatever their profile. With
+        `until`, what was known at that moment; what retention has thinned since is not there any more.
         """
-        with self._transaction() as connection:
-            attempts = connection.execute(queries.attempts(commune)).all()
-            parts = self._parts(connection, queries.collected(commune, profile))
+        with self._transaction(snapshot=True) as connection:
+            attempts = connection.execute(queries.attempts(commune, until)).all()
+            parts = self._parts(connection, queries.collected(commune, profile, until))
             since: dict[str, dict[str, Any]] = defaultdict(dict)
-            for row in connection.execute(queries.since(commune, profile)):
+            for row in connection.execute(queries.since(commune, profile, until)):
                 since[row.endpoint][row.control] = row.since
-            silent = {row.endpoint: row.at for row in connection.execute(queries.silent_since(commune))}
+            silent = {row.endpoint: row.at for row in connection.execute(queries.silent_since(commune, until))}
         return CommuneState(
             commune,
             {
@@ -165,18 +123,60 @@ class Store:
             },
         )
 
+    def evidence(self, commune: str, prefer: str, until: datetime | None = None) -> Iterator[Evidence]:
+        """Yield the newest evidence of each endpoint, by endpoint: of the profile `prefer`, else of any.
+
+        A few endpoints at a time are in memory, each few read in a transaction of their own.
+
+        Raises:
+            StoreError: the database cannot be read, or a digest does not fit.
+        """
+        with self._transaction() as connection:
+            found = connection.execute(queries.to_judge_again(commune, prefer, until)).all()
+        for chosen in batches(found, _BATCH):
+            with self._transaction() as connection:
+                batch = connection.execute(queries.parts([row.id for row in chosen])).all()
+            found_here = (self._part(row, ()).evidence for row in sorted(batch, key=lambda row: row.endpoint))
+            yield from (item for item in found_here if item is not None)
+
     def _parts(self, connection: Connection, ids: Select[tuple[int]]) -> dict[str, EndpointAudit]:
         found: dict[int, list[Row[Any]]] = defaultdict(list)
         for row in connection.execute(queries.findings_of(ids)):
             found[row.endpoint_audit].append(row)
+        return {row.endpoint: self._part(row, found[row.id]) for row in connection.execute(queries.parts(ids))}
+
+    def _part(self, row: Row[Any], findings: Any) -> EndpointAudit:
         try:
-            return {
-                row.endpoint: rows.endpoint_audit_of(row, found[row.id], row.body)
-                for row in connection.execute(queries.parts(ids))
-            }
+            return rows.endpoint_audit_of(row, findings, row.body)
         except ValueError as error:
             message = _("{url}: stored evidence was altered ({error}): do not rely on it, audit again")
-            raise StoreError(message.format(url=self._shown, error=error)) from error
+            raise StoreError(message.format(url=self.database.shown, error=error)) from error
+
+
+class Recording:
+    """One audit while it runs. Each endpoint given to `add` is kept for good when the call returns."""
+
+    def __init__(self, database: Database, run: int, audit: Audit) -> None:
+        self._database, self._run, self._audit = database, run, audit
+
+    def add(self, parts: list[EndpointAudit], at: datetime) -> None:
+        """Keep some endpoints, all or none; `at` is now.
+
+        Raises:
+            StoreError: the database refused.
+        """
+        with self._database.transaction(writes=True) as connection:
+            for part in parts:
+                _save_endpoint(connection, part, self._run, self._audit.commune, self._audit.profile, at)
+            self._mark(connection, finished_at=at)
+
+    def finish(self, at: datetime) -> None:
+        """Say that nothing more comes: what was asked for is there."""
+        with self._database.transaction(writes=True) as connection:
+            self._mark(connection, finished_at=at, complete=True)
+
+    def _mark(self, connection: Connection, **values: Any) -> None:
+        connection.execute(update(tables.runs).where(tables.runs.c.id == self._run).values(values))
 
 
 def _endpoint_state(
@@ -198,12 +198,15 @@ def _inserted(connection: Connection, statement: Any) -> int:
     return int(key[0])
 
 
-def _save_endpoint(connection: Connection, audit: Audit, part: EndpointAudit, run: int) -> None:
+def _save_endpoint(
+    connection: Connection, part: EndpointAudit, run: int, commune: str, profile: str, at: datetime
+) -> None:
+    row = rows.endpoint_row(part, run, commune, profile, at)
     if part.evidence is not None:
-        key = {"commune": audit.commune, "digest": part.evidence.digest}
-        known = select(tables.evidence.c.digest).filter_by(**key)
-        if connection.scalar(known) is None:
-            connection.execute(insert(tables.evidence).values(**key, body=rows.pack_evidence(part.evidence)))
-    row = _inserted(connection, insert(tables.endpoint_audits).values(rows.endpoint_row(audit, part, run)))
+        body = {"commune": commune, "digest": row["digest"], "body": rows.pack_evidence(part.evidence)}
+        # Another audit may keep the same output at this moment: both are right.
+        dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
+        connection.execute(dialect.insert(tables.evidence).values(body).on_conflict_do_nothing())
+    key = _inserted(connection, insert(tables.endpoint_audits).values(row))
     if part.findings:
-        connection.execute(insert(tables.findings), [rows.finding_row(finding, row) for finding in part.findings])
+        connection.execute(insert(tables.findings), [rows.finding_row(finding, key) for finding in part.findings])

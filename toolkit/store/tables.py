@@ -21,10 +21,11 @@ from sqlalchemy import (
     Table,
     Text,
     TypeDecorator,
+    true,
 )
 
-# Raised by one with every change of the tables below; a store with a higher number is refused.
-SCHEMA_VERSION = 1
+# Raised by one with every change of the tables below, together with a step in toolkit/store/migrations.py.
+SCHEMA_VERSION = 2
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -59,8 +60,10 @@ runs = Table(
     Column("commune", String(64), nullable=False),
     Column("profile", String(64), nullable=False),
     Column("started_at", UtcDateTime, nullable=False),
-    Column("finished_at", UtcDateTime, nullable=False),
+    Column("finished_at", UtcDateTime, nullable=False),  # while not complete: when the newest endpoint was kept
     Column("catalogue_digest", String(64), nullable=False),
+    Column("complete", Boolean, nullable=False, server_default=true()),  # false: still running, or cut off
+    Column("expected", Integer),  # endpoints of the commune then; NULL in runs of before this was kept
     Index("runs_by_commune", "commune", "id"),
 )
 
@@ -86,6 +89,7 @@ endpoint_audits = Table(
     Column("detail", Text, nullable=False),
     Column("observed_at", UtcDateTime, nullable=False),  # when collected; else when the run gave up
     Column("digest", String(64)),
+    Column("rejudged_at", UtcDateTime),  # stored evidence judged again then; NULL: judged when it was collected
     ForeignKeyConstraint(["commune", "digest"], ["evidence.commune", "evidence.digest"]),
     Index("endpoint_audits_in_time", "commune", "endpoint", "observed_at"),
 )
