@@ -55,6 +55,9 @@ def _load(name: str, path: Path) -> ModuleType:
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
+    package, _dot, last = name.rpartition(".")
+    if package:
+        setattr(importlib.import_module(package), last, module)
     spec.loader.exec_module(module)
     return module
 
@@ -62,9 +65,11 @@ def _load(name: str, path: Path) -> ModuleType:
 @pytest.fixture(scope="session")
 def ledger() -> ModuleType:
     """Return module_utils/nomade_ledger, known to the other ones by its name on endpoints."""
-    loaded = _load("ansible.module_utils.nomade_ledger", paths.plugins_dir() / "module_utils" / "nomade_ledger.py")
-    vars(importlib.import_module("ansible.module_utils"))["nomade_ledger"] = loaded
-    return loaded
+    loaded = [
+        _load(f"ansible.module_utils.{name}", paths.plugins_dir() / "module_utils" / f"{name}.py")
+        for name in ("nomade_units", "nomade_ledger")
+    ]
+    return loaded[-1]
 
 
 @pytest.fixture(scope="session")

@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 
 from toolkit.errors import ExitCode, worst
 
+SITE = "site.yml"
+"""The playbook that sets endpoints up."""
+
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """One run as asked for. `check` changes nothing; `diff` logs the differences; `tags` are Ansible's, by comma."""
+    """One run as asked for. `check` changes nothing; `diff` logs the differences; `tags` are Ansible's, by comma;
+    `facts` are given to `playbook` besides the inventory's."""
 
     limit: str | None = None
     tags: str | None = None
     check: bool = False
     diff: bool = False
     verbosity: int = 0
+    playbook: str = SITE
+    facts: Mapping[str, bool | str] = field(default_factory=dict)
 
 
 class State(StrEnum):

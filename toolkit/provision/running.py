@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import json
 import os
 import shlex
 import shutil
@@ -25,7 +26,7 @@ from toolkit.fleet.model import Endpoint, Kind
 from toolkit.i18n import _
 from toolkit.provision.events import Recorder, Tally
 from toolkit.provision.lock import lock
-from toolkit.provision.model import EndpointRun, Options, Run, State
+from toolkit.provision.model import SITE, EndpointRun, Options, Run, State
 from toolkit.provision.safety import refuse_writable_by_all
 from toolkit.provision.words import one_line
 from toolkit.workspace import Workspace
@@ -45,7 +46,7 @@ def provision(
     progress: Progress = lambda _tally: None,
     output: Output = lambda _text: None,
 ) -> Run:
-    """Run `site.yml` over the enrolled endpoints of one commune that `options.limit` names.
+    """Run a playbook (`site.yml`) over the enrolled endpoints of one commune that `options.limit` names.
 
     Args:
         progress: called whenever an endpoint enters another role or its counts change.
@@ -71,16 +72,16 @@ def provision(
             return Run(commune, options.check, started_at, datetime.now(UTC), missing)
         _require_key(workspace)
         names = [endpoint.name for endpoint in enrolled]
-        recorder = Recorder(names, _plays(_playbook()))
+        recorder = Recorder(names, _plays(_playbook(options)))
         log = _run_folder(workspace, commune) / "ansible.log"
         for _pass in range(MAXIMUM_PASSES):
-            _play(workspace, commune, arguments(workspace, commune, options, names), recorder, log, progress, output)
+            _play(workspace, commune, options, names, recorder, log, progress, output)
             names = recorder.unfinished()
             if not names:
                 break
             recorder.start(names)
         results = recorder.results()
-        if not options.check and not options.tags:
+        if not options.check and not options.tags and options.playbook == SITE:
             results = _hand_over(workspace, commune, results)
             done = [result.name for result in results if result.state in (State.OK, State.CHANGED)]
             drift.record(workspace, commune, done)
@@ -95,7 +96,7 @@ def command_line(workspace: Workspace, commune: str, options: Options) -> str:
     refuse_writable_by_all(workspace, commune)
     enrolled, _others = _prepare(workspace, commune, options)
     names = [endpoint.name for endpoint in enrolled]
-    command = [_ansible_playbook(), *arguments(workspace, commune, options, names), str(_playbook())]
+    command = [_ansible_playbook(), *arguments(workspace, commune, options, names), str(_playbook(options))]
     return " ".join(
         [
             *(f"{name}={shlex.quote(value)}" for name, value in _environment(workspace, commune).items()),
@@ -133,11 +134,12 @@ def arguments(workspace: Workspace, commune: str, options: Options, names: list[
     words += ["--diff"] if options.diff else []
     words += ["--tags", options.tags] if options.tags else []
     words += ["-" + "v" * options.verbosity] if options.verbosity else []
+    words += ["--extra-vars", json.dumps(dict(options.facts))] if options.facts else []
     return words
 
 
-def _playbook() -> Path:
-    return paths.playbooks_dir() / "site.yml"
+def _playbook(options: Options) -> Path:
+    return paths.playbooks_dir() / options.playbook
 
 
 def _plays(playbook: Path) -> int:
@@ -191,7 +193,8 @@ def _contained() -> Iterator[None]:
 def _play(
     workspace: Workspace,
     commune: str,
-    words: list[str],
+    options: Options,
+    names: list[str],
     recorder: Recorder,
     log: Path,
     progress: Progress,
@@ -218,8 +221,8 @@ def _play(
     with _contained():
         runner = ansible_runner.run(
             private_data_dir=str(folder),
-            playbook=str(_playbook()),
-            cmdline=shlex.join(words),
+            playbook=str(_playbook(options)),
+            cmdline=shlex.join(arguments(workspace, commune, options, names)),
             envvars=_environment(workspace, commune) | _FOR_RUNNER | {"PATH": _search_path()},
             ident="run",
             quiet=True,

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: EUPL-1.2
 # Runs on endpoints, where files are flushed one by one.
-# ruff: noqa: PTH101, PTH103, PTH104, PTH110, PTH112, PTH114, PTH115, PTH116, PTH118, PTH119, PTH120, PTH123, PTH207, PTH208
+# ruff: noqa: PTH101, PTH103, PTH104, PTH110, PTH112, PTH114, PTH115, PTH116, PTH118, PTH120, PTH123, PTH208
 """What an endpoint was like before the toolkit changed it. Written there (Python 3.9), before each change.
 
 - `undo/<path with / as %2F>/`: per file or folder that `config_files` touched, how it was the first time (`original`)
@@ -11,21 +11,20 @@
 
 from __future__ import annotations
 
-import glob
 import json
 import os
 import re
 import stat
-import subprocess
 import time
 from collections.abc import Iterator
 from typing import Any
+
+from ansible.module_utils import nomade_units
 
 HOME = "/var/lib/nomade"
 UNDO = HOME + "/undo"
 BASELINE = HOME + "/baseline.json"
 PACKAGES = HOME + "/packages.json"
-UNIT_FOLDERS = ("/etc/systemd/system", "/etc/systemd/user")
 _SYSCTL_LONGEST = 200  # characters; longer values are tables nobody sets
 
 
@@ -127,9 +126,9 @@ def take_baseline() -> None:
     baseline = {
         "taken": int(time.time()),
         "late": bool(os.path.isdir(UNDO) and os.listdir(UNDO)),
-        "links": unit_links(),
-        "units": sorted(_unit_files()),
-        "active": active_units(),
+        "links": nomade_units.links(),
+        "units": sorted(nomade_units.files()),
+        "active": nomade_units.active(),
         "packages": installed_packages(),
         "sysctl": dict(_kernel_settings()),
         "places": {path: _place(path) for path in ("/etc/localtime", "/etc/hostname")},
@@ -142,33 +141,6 @@ def take_baseline() -> None:
 def baseline() -> dict[str, Any] | None:
     """Return what `take_baseline` wrote, or None. Raises: ValueError: it is damaged."""
     return _read(BASELINE) if os.path.exists(BASELINE) else None
-
-
-def unit_links() -> dict[str, str]:
-    """Return path → target of every link by which a unit is enabled or masked."""
-    found = {}
-    for top in UNIT_FOLDERS:
-        for folder, folders, files in os.walk(top):
-            for name in files + folders:
-                path = os.path.join(folder, name)
-                if os.path.islink(path):
-                    found[path] = os.readlink(path)
-    return found
-
-
-def _unit_files() -> Iterator[str]:
-    for folder in ("/lib/systemd", "/usr/lib/systemd", "/etc/systemd", "/run/systemd/generator"):
-        for path in glob.glob(folder + "/system/*.*") + glob.glob(folder + "/user/*.*"):
-            yield os.path.basename(path)
-
-
-def active_units() -> list[str]:
-    """Return the services, sockets and timers that run; none where systemd does not."""
-    if not os.path.isdir("/run/systemd/system"):
-        return []
-    words = ["systemctl", "list-units", "--state=active", "--plain", "--no-legend", "--type=service,socket,timer"]
-    done = subprocess.run(words, capture_output=True, text=True, check=False)
-    return sorted(line.split()[0] for line in done.stdout.splitlines() if line.strip())
 
 
 def groups() -> dict[str, list[str]]:
