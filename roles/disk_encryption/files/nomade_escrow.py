@@ -22,21 +22,25 @@ from pathlib import Path
 from typing import Any
 
 RECORDS = Path("/var/lib/nomade/escrow")
+HOST_KEY = "/etc/ssh/ssh_host_ed25519_key"
 RECIPIENT = re.compile(r"age1[02-9ac-hj-np-z]{58}")
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-# As systemd-cryptenroll writes a recovery key: 256 bits in letters that are on the same keys of most keyboards.
+# Letters of systemd-cryptenroll's recovery keys, on the same keys of most keyboards. Its hyphens are not: we have none.
 MODHEX = "cbdefghijklnrtuv"
 # LUKS2 has slots 0 to 31. Tools take the first free one; ours are taken from the end, so that nobody else's is there.
 LAST_SLOT = 31
-# What a record says of a key slot.
-SLOT = ("slot", "keyslot_sha256", "area_sha256")
+# What a record says of a key slot: enough to see any change of what a key needs to open the volume through it.
+SLOT = ("slot", "keyslot_sha256", "area_sha256", "digest_sha256")
+# Of what is encrypted and of what is recorded. A key of an earlier form is replaced.
+FORMAT = 2
 
 
 def run(*command: str, given: bytes = b"", passed: tuple[int, ...] = ()) -> bytes:
     """Return what `command` prints; `given` goes to its standard input. Raises: SystemExit with its complaint."""
     done = subprocess.run(command, input=given, capture_output=True, pass_fds=passed, check=False)
     if done.returncode != 0:
-        raise SystemExit("{}: {}".format(" ".join(command[:2]), " ".join(done.stderr.decode(errors="replace").split())))
+        said = " ".join(done.stderr.decode(errors="replace").split()) or f"exit {done.returncode}"
+        raise SystemExit(f"{' '.join(command[:2])}: {said}")
     return done.stdout
 
 
@@ -65,6 +69,21 @@ def read(path: Path) -> dict[str, Any] | None:
     return content if isinstance(content, dict) else None
 
 
+def sha256(content: str | bytes) -> str:
+    return hashlib.sha256(content.encode() if isinstance(content, str) else content).hexdigest()
+
+
+def compact(content: Any) -> str:
+    return json.dumps(content, sort_keys=True, separators=(",", ":"))
+
+
+def seal(content: dict[str, Any], recipients: list[str]) -> str:
+    """Return `content` encrypted to `recipients`, who are named inside by a digest: edits from outside show."""
+    words = [word for recipient in recipients for word in ("--recipient", recipient)]
+    inside = {"format": FORMAT, **content, "recipients_sha256": sha256("\n".join(sorted(recipients)))}
+    return run("age", "--armor", *words, given=(json.dumps(inside, indent=1) + "\n").encode()).decode()
+
+
 class Volume:
     """One LUKS2 volume: its header, the record of its recovery key, and what may be done to both."""
 
@@ -78,27 +97,38 @@ class Volume:
     def reload(self) -> None:
         header = json.loads(run("cryptsetup", "luksDump", "--dump-json-metadata", self.device))
         self.slots: dict[int, Any] = {int(number): slot for number, slot in header["keyslots"].items()}
+        self.keys: list[dict[str, Any]] = list(header["digests"].values())
 
     def digests(self, number: int) -> dict[str, str]:
-        """Return what identifies the content of a slot: its description (salt included) and its area on disk."""
-        description = json.dumps(self.slots[number], sort_keys=True, separators=(",", ":"))
+        """Return what identifies a slot: its description (salt included), its area on disk, the volume key it holds."""
         with Path(self.device).open("rb") as device:
             device.seek(int(self.slots[number]["area"]["offset"]))
             area = device.read(int(self.slots[number]["area"]["size"]))
+        # Which slots hold the volume key changes with every other key; only that this one is among them matters.
+        keys = [{**key, "keyslots": None} for key in self.keys if str(number) in key["keyslots"]]
         return {
-            "keyslot_sha256": hashlib.sha256(description.encode()).hexdigest(),
-            "area_sha256": hashlib.sha256(area).hexdigest(),
+            "keyslot_sha256": sha256(compact(self.slots[number])),
+            "area_sha256": sha256(area),
+            "digest_sha256": sha256(compact(keys)),
         }
 
     def holds(self, slot: dict[str, Any] | None) -> bool:
         """Tell whether the slot that was recorded is in the header, unchanged."""
         if slot is None or slot["slot"] not in self.slots:
             return False
-        return all(slot[name] == value for name, value in self.digests(slot["slot"]).items())
+        # Records of an earlier form do not say which volume key a slot holds.
+        return all(slot.get(name, value) == value for name, value in self.digests(slot["slot"]).items())
 
-    def good(self, recipients: list[str]) -> bool:
-        """Tell whether the recorded key is in the header and encrypted to exactly these recipients."""
-        return self.record is not None and self.record["recipients"] == recipients and self.holds(self.record)
+    def good(self, request: dict[str, Any]) -> bool:
+        """Tell whether the recorded key is in the header, for exactly these recipients, and not to be replaced."""
+        kept = self.record
+        if kept is None or kept.get("format") != FORMAT or kept["recipients"] != request["recipients"]:
+            return False
+        return self.holds(kept) and self.asked(request).get("ciphertext_sha256") != kept["ciphertext_sha256"]
+
+    def asked(self, request: dict[str, Any]) -> Any:
+        """Return what the control machine says of a key that must be replaced, if it says anything."""
+        return request.get("replace", {}).get(self.uuid, {})
 
     def opens(self, key: bytes, slot: int | None = None) -> bool:
         only = [] if slot is None else ["--key-slot", str(slot)]
@@ -125,28 +155,26 @@ class Volume:
 
         Nothing is added that could not be encrypted first; the passphrase's slot and an earlier recovery key stay.
         """
-        digits = secrets.token_bytes(32).hex().translate(str.maketrans("0123456789abcdef", MODHEX))
-        key = "-".join(digits[start : start + 8] for start in range(0, len(digits), 8)).encode()
-        recipients = [word for recipient in request["recipients"] for word in ("--recipient", recipient)]
-        ciphertext = run("age", "--armor", *recipients, given=key).decode()
+        key = secrets.token_bytes(32).hex().translate(str.maketrans("0123456789abcdef", MODHEX))
         number = max(set(range(1, LAST_SLOT + 1)) - set(self.slots))
+        facts = {"uuid": self.uuid, "device": self.device, "slot": number, "made": now()}
+        ciphertext = seal({"endpoint": request["endpoint"], **facts, "key": key}, request["recipients"])
         write(self.pending_file, {"slot": number})
-        self._luks_add_key(request, number, passphrase, key)
+        self._luks_add_key(request, number, passphrase, key.encode())
         self.reload()
-        if not self.opens(key, number) or not self.opens(passphrase):
+        if not self.opens(key.encode(), number) or not self.opens(passphrase):
             raise SystemExit(f"{self.device}: the new recovery key does not open the volume; run again")
-        previous = {name: self.record[name] for name in SLOT} if self.record else None
+        former = [self.record, *self.record.get("superseded", [])] if self.record else []
         self.record = {
-            "uuid": self.uuid,
-            "device": self.device,
-            "slot": number,
+            "format": FORMAT,
+            **facts,
             **self.digests(number),
             "recipients": request["recipients"],
             "ciphertext": ciphertext,
-            "ciphertext_sha256": hashlib.sha256(ciphertext.encode()).hexdigest(),
-            "made": now(),
+            "ciphertext_sha256": sha256(ciphertext),
+            "proven": now(),
             "escrowed": None,
-            "previous": previous if self.holds(previous) else None,
+            "superseded": [{name: slot[name] for name in SLOT if name in slot} for slot in former if self.holds(slot)],
         }
         write(self.record_file, self.record)
         self.pending_file.unlink()
@@ -164,13 +192,13 @@ class Volume:
             os.close(reader)
 
     def confirm(self, ciphertext_sha256: str) -> bool:
-        """Note that the control machine has the ciphertext; then an earlier recovery key is of no more use."""
+        """Note that the control machine has the ciphertext; then earlier recovery keys are of no more use."""
         if self.record is None or self.record["escrowed"] or self.record["ciphertext_sha256"] != ciphertext_sha256:
             return False
-        previous = self.record["previous"]
-        if self.holds(previous) and previous["slot"] != self.record["slot"]:
-            self.remove_slot(previous["slot"])
-        self.record |= {"escrowed": now(), "previous": None}
+        for former in self.record.get("superseded", []):
+            if self.holds(former):
+                self.remove_slot(former["slot"])
+        self.record |= {"escrowed": now(), "superseded": []}
         write(self.record_file, self.record)
         return True
 
@@ -199,8 +227,10 @@ def volumes(images: list[str]) -> tuple[dict[str, Volume], list[dict[str, Any]]]
         uuid = re.search(r"^UUID:\s+(\S+)", dumped, re.MULTILINE)
         if version is None or version[1] != "2" or uuid is None or not UUID.fullmatch(uuid[1]):
             others.append({"device": device, "state": "not LUKS2"})
+        elif uuid[1] in found:
+            others.append({"device": device, "state": f"same UUID as {found[uuid[1]].device}"})
         else:
-            found.setdefault(uuid[1], Volume(device, uuid[1]))
+            found[uuid[1]] = Volume(device, uuid[1])
     return found, others
 
 
@@ -215,15 +245,24 @@ def unlock_passphrases(path: Path) -> list[bytes]:
     return list(dict.fromkeys([content, content.removesuffix(b"\n")]))
 
 
+def handed_over(volume: Volume, request: dict[str, Any]) -> list[bytes]:
+    """Return the recovery key that is to be replaced, when the control machine encrypted it to this endpoint."""
+    given = volume.asked(request).get("unlock")
+    command = ["age", "--decrypt", "--identity", HOST_KEY]
+    done = subprocess.run(command, input=given.encode(), capture_output=True, check=False) if given else None
+    return [done.stdout] if done is not None and done.returncode == 0 else []
+
+
 def make(volume: Volume, request: dict[str, Any], passphrases: list[bytes]) -> str:
     """Return the state of `volume` after doing what is needed and possible."""
-    if volume.good(request["recipients"]) and not volume.pending_file.exists():
+    if volume.good(request) and not volume.pending_file.exists():
         return "kept"
-    passphrase = next((candidate for candidate in passphrases if volume.opens(candidate)), None)
+    candidates = [*passphrases, *handed_over(volume, request)]
+    passphrase = next((candidate for candidate in candidates if volume.opens(candidate)), None)
     if passphrase is None:
-        return "passphrase refused" if passphrases else "passphrase needed"
+        return "passphrase refused" if candidates else "passphrase needed"
     volume.forget_interrupted(passphrase)
-    if volume.good(request["recipients"]):
+    if volume.good(request):
         return "kept"
     volume.add_key(request, passphrase)
     return "made"
@@ -250,10 +289,10 @@ def main(action: str) -> None:
     found, answers = volumes(request["images"])
     unlock_file = Path(request["unlock_file"])
     if action == "check":
-        readable = unlock_file.exists()
         for volume in found.values():
-            kept = volume.good(request["recipients"]) and not volume.pending_file.exists()
-            answers.append(answer(volume, "kept" if kept else "to be made" if readable else "passphrase needed"))
+            kept = volume.good(request) and not volume.pending_file.exists()
+            possible = unlock_file.exists() or volume.asked(request).get("unlock")
+            answers.append(answer(volume, "kept" if kept else "to be made" if possible else "passphrase needed"))
     else:
         RECORDS.mkdir(parents=True, exist_ok=True)
         with (RECORDS / ".lock").open("w") as lock:

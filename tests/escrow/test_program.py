@@ -3,115 +3,29 @@
 from __future__ import annotations
 
 import hashlib
-import importlib.util
-import io
-import json
-import os
 import shutil
 import subprocess
-import sys
-from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
 
-from toolkit.paths import roles_dir
+from tests.escrow.volumes import (
+    HOST,
+    NEEDS,
+    PASSPHRASE,
+    Call,
+    decrypted,
+    identity,
+    kill_slot,
+    luks_image,
+    opens,
+    sealed,
+    slots,
+)
 
-PROGRAM = roles_dir() / "disk_encryption" / "files" / "nomade_escrow.py"
-PASSPHRASE = b"phrase du portable d'essai"
-
-pytestmark = [
-    pytest.mark.lab,
-    pytest.mark.skipif(
-        os.geteuid() != 0 or not shutil.which("cryptsetup") or not shutil.which("age"),
-        reason="needs root (the passphrase file must be root's), cryptsetup and age",
-    ),
-]
-
-Call = Callable[..., list[dict[str, Any]]]
-
-
-def identity(folder: Path, name: str) -> tuple[Path, str]:
-    """Return the file and the public half of a new age identity."""
-    path = folder / name
-    subprocess.run(["age-keygen", "-o", path], check=True, capture_output=True)
-    return path, subprocess.run(["age-keygen", "-y", path], check=True, capture_output=True, text=True).stdout.strip()
-
-
-@pytest.fixture(name="escrow")
-def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    spec = importlib.util.spec_from_file_location("nomade_escrow", PROGRAM)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    monkeypatch.setattr(module, "RECORDS", tmp_path / "records")
-    monkeypatch.setattr(module.resource, "setrlimit", lambda *_: None)
-    return module
-
-
-@pytest.fixture(name="volume")
-def luks_image(tmp_path: Path) -> Path:
-    path = tmp_path / "disk.img"
-    with path.open("wb") as file:
-        file.truncate(20 * 2**20)
-    options = ["--type", "luks2", "--batch-mode", "--pbkdf", "pbkdf2", "--pbkdf-force-iterations", "1000"]
-    subprocess.run(["cryptsetup", "luksFormat", *options, path, "-"], input=PASSPHRASE, check=True)
-    return path
-
-
-@pytest.fixture(name="identities")
-def two_identities(tmp_path: Path) -> list[tuple[Path, str]]:
-    return [identity(tmp_path, "cig"), identity(tmp_path, "commune")]
-
-
-@pytest.fixture(name="call")
-def caller(
-    escrow: ModuleType,
-    volume: Path,
-    identities: list[tuple[Path, str]],
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> Call:
-    unlock = tmp_path / "passphrase"
-    unlock.touch(mode=0o600)
-    unlock.write_bytes(PASSPHRASE + b"\n")
-
-    def call(action: str, **changes: Any) -> list[dict[str, Any]]:
-        request = {
-            "images": [str(volume)],
-            "recipients": [public for _, public in identities],
-            "unlock_file": str(unlock),
-            "pbkdf_memory_kib": 64,
-            "iter_time_ms": 10,
-        }
-        monkeypatch.setattr(sys, "stdin", io.StringIO(json.dumps(request | changes)))
-        escrow.main(action)
-        return [found for found in json.loads(capsys.readouterr().out) if found.get("device") in (None, str(volume))]
-
-    return call
-
-
-def opens(volume: Path, key: bytes) -> bool:
-    command = ["cryptsetup", "open", "--test-passphrase", "--key-file", "-", volume]
-    return subprocess.run(command, input=key, capture_output=True, check=False).returncode == 0
-
-
-def decrypted(ciphertext: str, identity_file: Path) -> bytes:
-    done = subprocess.run(
-        ["age", "--decrypt", "--identity", identity_file], input=ciphertext.encode(), capture_output=True, check=True
-    )
-    return done.stdout
-
-
-def slots(volume: Path) -> set[int]:
-    dumped = subprocess.run(
-        ["cryptsetup", "luksDump", "--dump-json-metadata", volume], capture_output=True, check=True
-    ).stdout
-    return {int(number) for number in json.loads(dumped)["keyslots"]}
+pytestmark = NEEDS
 
 
 def test_f025_the_escrowed_key_opens_the_volume_for_either_identity(
@@ -123,6 +37,22 @@ def test_f025_the_escrowed_key_opens_the_volume_for_either_identity(
         assert opens(volume, decrypted(made["ciphertext"], file))
     assert opens(volume, PASSPHRASE)
     assert slots(volume) == {0, 31}
+
+
+def test_what_the_key_is_of_is_inside_with_the_key(
+    call: Call, volume: Path, identities: list[tuple[Path, str]]
+) -> None:
+    (made,) = call("make")
+    inside = sealed(made["ciphertext"], identities[0][0])
+    assert {name: inside[name] for name in ("endpoint", "uuid", "device", "slot", "made")} == {
+        "endpoint": HOST,
+        "uuid": made["uuid"],
+        "device": str(volume),
+        "slot": 31,
+        "made": made["made"],
+    }
+    named = "\n".join(sorted(public for _, public in identities))
+    assert inside["recipients_sha256"] == hashlib.sha256(named.encode()).hexdigest()
 
 
 def test_second_run_changes_nothing(call: Call) -> None:
@@ -165,6 +95,69 @@ def test_f023_new_recipients_get_a_new_key_and_the_old_one_goes_last(
     assert opens(volume, PASSPHRASE)
 
 
+def test_two_replacements_before_anything_is_kept_leave_one_key(
+    call: Call, volume: Path, tmp_path: Path, identities: list[tuple[Path, str]]
+) -> None:
+    (first,) = call("make")
+    call("confirm", stored={first["uuid"]: first["ciphertext_sha256"]})
+    chosen = [identity(tmp_path, "second")[1], identities[1][1]]
+    call("make", recipients=chosen)
+    (third,) = call("make", recipients=chosen[::-1])
+    assert opens(volume, decrypted(first["ciphertext"], identities[0][0]))
+    call("confirm", stored={third["uuid"]: third["ciphertext_sha256"]}, recipients=chosen[::-1])
+    assert slots(volume) == {0, third["slot"]}
+
+
+def test_a_key_that_was_read_is_replaced_with_the_passphrase(call: Call) -> None:
+    (read,) = call("make")
+    asked = {read["uuid"]: {"ciphertext_sha256": read["ciphertext_sha256"], "unlock": None}}
+    assert call("check", replace=asked)[0]["state"] == "to be made"
+    (new,) = call("make", replace=asked)
+    assert (new["state"], new["ciphertext"] == read["ciphertext"]) == ("made", False)
+    assert call("make", replace=asked)[0]["state"] == "kept", "the request is about the key that was read, not this one"
+
+
+def test_the_key_that_was_read_authorises_its_own_replacement(
+    call: Call,
+    escrow: ModuleType,
+    volume: Path,
+    tmp_path: Path,
+    identities: list[tuple[Path, str]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    host_key = tmp_path / "ssh_host_ed25519_key"
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", host_key], check=True)
+    monkeypatch.setattr(escrow, "HOST_KEY", str(host_key))
+    (read,) = call("make")
+    call("confirm", stored={read["uuid"]: read["ciphertext_sha256"]})
+    old_key = decrypted(read["ciphertext"], identities[1][0])
+    to_host = ["age", "--armor", "--recipients-file", f"{host_key}.pub"]
+    unlock = subprocess.run(to_host, input=old_key, capture_output=True, check=True).stdout.decode()
+    asked = {read["uuid"]: {"ciphertext_sha256": read["ciphertext_sha256"], "unlock": unlock}}
+    nobody = str(tmp_path / "none")
+    (new,) = call("make", replace=asked, unlock_file=nobody)
+    assert new["state"] == "made"
+    call("confirm", stored={new["uuid"]: new["ciphertext_sha256"]})
+    assert not opens(volume, old_key)
+    assert opens(volume, decrypted(new["ciphertext"], identities[0][0]))
+    assert opens(volume, PASSPHRASE)
+    assert slots(volume) == {0, new["slot"]}
+
+
+def test_what_another_machine_s_key_opens_authorises_nothing(call: Call, tmp_path: Path) -> None:
+    (read,) = call("make")
+    asked = {read["uuid"]: {"ciphertext_sha256": read["ciphertext_sha256"], "unlock": "not for us"}}
+    assert call("make", replace=asked, unlock_file=str(tmp_path / "none"))[0]["state"] == "passphrase needed"
+
+
+def test_a_clone_of_a_volume_is_named_not_passed_over(call: Call, volume: Path, tmp_path: Path) -> None:
+    clone = tmp_path / "clone.img"
+    shutil.copyfile(volume, clone)
+    states = {found["device"]: found["state"] for found in call("make", images=[str(clone), str(volume)])}
+    assert states == {str(clone): "made", str(volume): f"same UUID as {clone}"}
+    assert slots(volume) == {0}
+
+
 @pytest.mark.parametrize("recipients", [[], ["age1" + "q" * 58], ["age1" + "q" * 58] * 2, ["age1" + "q" * 58, "x"]])
 def test_f023_fewer_than_two_recipients_are_refused(call: Call, volume: Path, recipients: list[str]) -> None:
     with pytest.raises(SystemExit):
@@ -182,8 +175,7 @@ def test_f025_a_slot_that_was_replaced_is_noticed_and_a_new_key_made(
     call: Call, volume: Path, identities: list[tuple[Path, str]]
 ) -> None:
     call("make")
-    kill = ["cryptsetup", "luksKillSlot", "--batch-mode", volume, "31"]
-    subprocess.run(kill, stdin=subprocess.DEVNULL, check=True, capture_output=True)
+    kill_slot(volume, 31)
     assert call("check")[0]["state"] == "to be made"
     (new,) = call("make")
     assert new["state"] == "made"
@@ -191,18 +183,7 @@ def test_f025_a_slot_that_was_replaced_is_noticed_and_a_new_key_made(
 
 
 def test_f026_the_user_s_slot_need_not_be_slot_0(call: Call, volume: Path) -> None:
-    options = [
-        "--type",
-        "luks2",
-        "--batch-mode",
-        "--key-slot",
-        "5",
-        "--pbkdf",
-        "pbkdf2",
-        "--pbkdf-force-iterations",
-        "1000",
-    ]
-    subprocess.run(["cryptsetup", "luksFormat", *options, volume, "-"], input=PASSPHRASE, check=True)
+    luks_image(volume, "--key-slot", "5")
     assert call("make")[0]["state"] == "made"
     assert slots(volume) == {5, 31}
 
@@ -272,7 +253,7 @@ def test_f019_no_secret_is_an_argument_of_a_program(
     records = escrow.RECORDS
     monkeypatch.undo()
     key = decrypted(made["ciphertext"], identities[0][0]).decode()
-    assert len(key) == 71
+    assert len(key) == 64
     assert [word for word in seen if key in word or PASSPHRASE.decode() in word] == []
     kept = [path.read_text() for path in records.iterdir() if path.is_file()]
     assert kept
