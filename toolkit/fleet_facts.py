@@ -18,6 +18,9 @@ FACTS = frozenset(
         "office_pc_name",  # laptop: name of its own office PC
         "laptop_address",  # office PC: tunnel address of the laptop that may open a session
         "escrow_recipients",  # laptop, office PC: age recipients of the CIG and of the commune
+        "escrow_volumes",  # UUIDs of the endpoint's volumes whose keys the commune keeps (toolkit/escrow/deposits.py)
+        "escrow_kept",  # SHA-256 of the encrypted keys of its volumes as the commune keeps them
+        "escrow_unread",  # those of them that were not read since they were made
         "peer_networks",  # gateway: tunnel addresses of its peers (`Fleet.peers`), as /32
         "jump_targets",  # gateway: address:port of the sshd of each endpoint behind it
         "vpn_door",  # gateway: protocol/port of the tunnel
@@ -39,7 +42,7 @@ def facts_of(config: Config, fleet: Fleet, endpoint: Endpoint, tunnel: Mapping[s
     if post is None:
         return facts
     facts["teleworker"] = post.teleworker
-    if endpoint.kind is Kind.OFFICE_PC and post.laptop in tunnel:
+    if endpoint.kind is Kind.OFFICE_PC and post.laptop in tunnel and post.laptop not in fleet.shut_out:
         facts["laptop_address"] = tunnel[post.laptop]
     office_pc = fleet.endpoint(post.office_pc) if post.office_pc else None
     if endpoint.kind is Kind.LAPTOP and isinstance(office_pc, OfficePc):

@@ -78,7 +78,7 @@ def _office_pc_facts(fleet: Fleet, endpoint: Endpoint, addresses: Addresses) -> 
         facts["nomade_office_address"] = endpoint.office_address
     facts |= _teleworker(fleet, endpoint.name)
     post = fleet.post_of(endpoint.name)
-    if post is not None:
+    if post is not None and post.laptop not in fleet.shut_out:
         facts["nomade_laptop"] = {"name": post.laptop, "tunnel_address": addresses.tunnel[post.laptop]}
     return facts
 

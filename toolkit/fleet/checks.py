@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from ipaddress import IPv4Address, IPv4Network, ip_address
 
-from toolkit.fleet import backup
+from toolkit.fleet import backup, regime
 from toolkit.fleet.document import Document, Path_, suggestion
 from toolkit.fleet.model import Fleet
 from toolkit.fleet.parts import Endpoint, FixedPost
@@ -45,9 +45,7 @@ def check(
     _check_machines(document, fleet, elsewhere, broken)
     _check_fates(document, fleet)
     backup.check(document, fleet.backup)
-    start, _hyphen, end = fleet.regime.hours.partition("-")
-    if start >= end:
-        document.report(("regime", "hours"), _("the hours end before they begin"))
+    regime.check(document, fleet, broken)
 
 
 def placed_endpoints(fleet: Fleet) -> Iterator[tuple[Path_, Endpoint]]:
@@ -180,7 +178,14 @@ def _check_references(document: Document, fleet: Fleet, broken: Collection[str])
             references.append(("services", ("fixed_posts", index, "service"), fixed.service))
         if fixed.office_pc:
             references.append(("office_pcs", ("fixed_posts", index, "office_pc"), fixed.office_pc))
+    references += [
+        ("laptops", ("revoked", index, "endpoint"), item.endpoint) for index, item in enumerate(fleet.revoked)
+    ]
+    references += [
+        ("teleworkers", ("on_call", index, "teleworker"), item.teleworker) for index, item in enumerate(fleet.on_call)
+    ]
     known: dict[str, dict[str, None]] = {
+        "laptops": {item.name: None for item in fleet.laptops},
         "services": {item.id: None for item in fleet.services},
         "applications": {item.id: None for item in fleet.applications},
         "duties": {item.id: None for item in fleet.duties},

@@ -21,9 +21,12 @@ from toolkit.fleet.parts import (
     Laptop,
     Model,
     OfficePc,
+    OnCall,
     Post,
     Regime,
+    RegimeChange,
     Replacement,
+    Revocation,
     Service,
     Settings,
     Teleworker,
@@ -48,7 +51,12 @@ class Fleet(Model):
     fixed_posts: tuple[FixedPost, ...] = ()
     replaced: tuple[Replacement, ...] = ()
     """What `nomade replace` did, oldest first."""
+    revoked: tuple[Revocation, ...] = ()
+    """What `nomade vpn revoke` and `nomade lost` did, oldest first."""
     regime: Regime = Regime()
+    on_call: tuple[OnCall, ...] = ()
+    regime_history: tuple[RegimeChange, ...] = ()
+    """What `nomade regime set` did, oldest first."""
     backup: Backup | None = None
     settings: Settings = Settings()
     declarations: tuple[Declaration, ...] = ()
@@ -82,9 +90,18 @@ class Fleet(Model):
 
     @cached_property
     def peers(self) -> tuple[Laptop, ...]:
-        """Laptops the gateway lets in: all but those that were replaced and have no teleworker since."""
+        """Laptops the gateway lets in: all but those revoked or lost, and those replaced without a teleworker since."""
         former = {step.former for step in self.replaced}
-        return tuple(laptop for laptop in self.laptops if laptop.name not in former or self.post_of(laptop.name))
+        return tuple(
+            laptop
+            for laptop in self.laptops
+            if laptop.name not in self.shut_out and (laptop.name not in former or self.post_of(laptop.name))
+        )
+
+    @cached_property
+    def shut_out(self) -> Mapping[str, Revocation]:
+        """The revocations in force, by endpoint."""
+        return {item.endpoint: item for item in self.revoked if item.found is None}
 
     def endpoint(self, name: str) -> Endpoint:
         """Return one endpoint by its name. Raises NothingEvaluatedError when there is none."""

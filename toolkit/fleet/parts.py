@@ -19,11 +19,13 @@ from toolkit.fleet.text import (
     Login,
     Mac,
     ManagementAddress,
+    Moment,
     Name,
     Network,
     Port,
     PublicAddress,
     Recipient,
+    Weekday,
 )
 
 SettingValues: TypeAlias = dict[str, Any]
@@ -224,6 +226,8 @@ class Application(Model):
     protocol: Literal["tcp", "udp"] = "tcp"
     everyone: Flag = False
     """Every laptop reaches it, whatever the duty."""
+    maintenance: Flag = False
+    """Laptops reach it outside of their access windows too: package depot, name server, clock."""
 
 
 class Teleworker(Model):
@@ -232,6 +236,10 @@ class Teleworker(Model):
     login: Login
     name: Label
     duty: Name
+    weekdays: tuple[Weekday, ...] | None = None
+    """Days of telework in the normal regime; without them the commune's (`regime.weekdays`)."""
+    hours: Hours | None = None
+    """From-to, local time; without them the commune's (`regime.hours`)."""
 
 
 class Post(Model):
@@ -254,6 +262,18 @@ class Replacement(Model):
     reason: Label
 
 
+class Revocation(Model):
+    """A laptop whose key the gateway refuses: revoked, or lost; `found` ends it."""
+
+    endpoint: Name
+    date: Day
+    reason: Label
+    lost: Flag = False
+    """Lost or stolen: `nomade lost`."""
+    found: Day | None = None
+    """The day from which the machine may come back, with another key."""
+
+
 class Regime(Model):
     """When telework takes place: at most three days a week, or every day in an emergency."""
 
@@ -262,6 +282,35 @@ class Regime(Model):
     """Days a week in normal mode."""
     hours: Hours = "07:00-20:00"
     """From-to, local time."""
+    weekdays: tuple[Weekday, ...] = ()
+    """Days of telework in normal mode, for teleworkers without days of their own."""
+    enforced: Flag = False
+    """The gateway closes outside of these days and hours; else they are only written down."""
+    grace: Annotated[int, Field(strict=True, ge=0, le=120)] = 15
+    """Minutes that what is open may go on after the end of a window."""
+    until: Day | None = None
+    """Last day of the emergency; then the normal regime holds again by itself."""
+
+
+class OnCall(Model):
+    """A teleworker who may work outside of the windows for a while: on-call duty, an election night…"""
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    teleworker: Login
+    start: Annotated[Moment, Field(alias="from")]
+    """Local time: "2026-12-24 18:00"."""
+    until: Moment
+    reason: Label
+
+
+class RegimeChange(Model):
+    """One line of history: what `nomade regime set` did."""
+
+    mode: Literal["normal", "emergency"]
+    date: Day
+    until: Day | None = None
+    reason: Label
 
 
 class Settings(Model):

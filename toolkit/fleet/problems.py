@@ -11,7 +11,15 @@ from pydantic_core import ErrorDetails
 
 from toolkit.errors import Problem
 from toolkit.fleet.document import Document, Path_, suggestion
-from toolkit.fleet.text import DAY_PATTERN, HOURS_PATTERN, INSEE_PATTERN, LOGIN_PATTERN, MAC_PATTERN, NAME_PATTERN
+from toolkit.fleet.text import (
+    DAY_PATTERN,
+    HOURS_PATTERN,
+    INSEE_PATTERN,
+    LOGIN_PATTERN,
+    MAC_PATTERN,
+    MOMENT_PATTERN,
+    NAME_PATTERN,
+)
 from toolkit.i18n import _
 
 M = TypeVar("M", bound=BaseModel)
@@ -100,6 +108,7 @@ def _pattern(pattern: str) -> str:
         INSEE_PATTERN: _("an INSEE code: five characters"),
         MAC_PATTERN: _("a MAC address: 00:11:22:aa:bb:cc"),
         DAY_PATTERN: _('a date: "2026-01-31"'),
+        MOMENT_PATTERN: _('a day and an hour: "2026-01-31 18:00"'),
         HOURS_PATTERN: _("hours from-to: 08:00-18:30"),
     }.get(pattern, pattern)
 

@@ -6,9 +6,9 @@ import ipaddress
 import re
 import unicodedata
 from collections.abc import Callable
-from datetime import date
+from datetime import date, datetime
 from string import Formatter
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, StringConstraints
 from pydantic_core import PydanticCustomError
@@ -22,6 +22,7 @@ LOGIN_PATTERN = r"^[a-z_][a-z0-9_-]{0,30}$"
 INSEE_PATTERN = r"^[0-9][0-9AB][0-9]{3}$"
 MAC_PATTERN = r"^[0-9a-fA-F]{2}(:[0-9a-fA-F]{2}){5}$"
 DAY_PATTERN = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
+MOMENT_PATTERN = r"^[0-9]{4}-[0-9]{2}-[0-9]{2} ([01][0-9]|2[0-3]):[0-5][0-9]$"
 HOURS_PATTERN = r"^([01][0-9]|2[0-3]):[0-5][0-9]-([01][0-9]|2[0-3]):[0-5][0-9]$"
 
 # System accounts of Debian and Ubuntu: a teleworker called so would take one over.
@@ -163,6 +164,7 @@ def _is_host_pattern(pattern: str) -> bool:
     return bool(re.fullmatch(NAME_PATTERN, fill_host_name(pattern, "a", 1)))
 
 
+Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
 Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN)]
 HostPattern = Annotated[
     str,
@@ -177,6 +179,11 @@ Day = Annotated[
     str,
     StringConstraints(pattern=DAY_PATTERN),
     _check(date.fromisoformat, lambda: _('“{value}” is not a date ("2026-01-31")')),
+]
+Moment = Annotated[
+    str,
+    StringConstraints(pattern=MOMENT_PATTERN),
+    _check(datetime.fromisoformat, lambda: _('“{value}” is not a day and an hour ("2026-01-31 18:00")')),
 ]
 HostName = Annotated[
     str,
