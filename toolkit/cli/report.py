@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sized
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -90,6 +91,58 @@ def post(
     return _deliver(reports, format_name, output, name=host, no_colour=no_colour)
 
 
+@command.command(
+    "insurance", help=_("Which formula of the insurance contract each commune meets, and what is missing.")
+)
+@options.workspace
+@options.communes
+@options.all_communes_anyhow
+@click.option(
+    "-f",
+    "--format",
+    "format_name",
+    type=click.Choice(("html", "json", "table")),
+    default="table",
+    show_default=True,
+    help=_("Format of the report."),
+)
+@options.output
+@_no_color
+def insurance(
+    workspace: Workspace, communes: tuple[str, ...], format_name: str, output: Path | None, no_colour: bool
+) -> int:
+    """Print or write one document per commune; 0 only when each meets the formula its fleet file names."""
+    from datetime import UTC, datetime
+
+    from toolkit.insurance import exit_code, readiness
+    from toolkit.report import insurance_views as views
+    from toolkit.report.commune import write_each
+    from toolkit.report.terminal import look
+
+    found = readiness(workspace, workspace.select(communes), language(), datetime.now(UTC))
+    shown = look(no_colour=no_colour)
+    documents = {
+        item.commune: {
+            "html": lambda item=item: views.page(item),
+            "json": lambda item=item: views.document([item]),
+            "table": lambda item=item: views.text([item], shown),
+        }[format_name]()
+        for item in found
+    }
+    if output is None or str(output) == "-":
+        _only_one(documents, format_name)
+        click.echo("\n".join(documents.values()), nl=False)
+    else:
+        for path in write_each(documents, {"table": "txt"}.get(format_name, format_name), output):
+            click.echo(path)
+    return exit_code(found)
+
+
+def _only_one(documents: Sized, format_name: str) -> None:
+    if len(documents) > 1 and format_name != "table":
+        raise click.UsageError(_("several communes do not share one document: name one with --commune"))
+
+
 def _reports(workspace: Workspace, communes: list[str], host: str | None = None) -> list[Report]:
     from datetime import UTC, datetime
 
@@ -109,7 +162,6 @@ def _deliver(
         for path in write(reports, format_name, output, name=name):
             click.echo(path)
         return 0
-    if len(reports) > 1 and format_name != "table":
-        raise click.UsageError(_("several communes do not share one document: name one with --commune"))
+    _only_one(reports, format_name)
     click.echo(render(reports, format_name, look(no_colour=no_colour, full=True)), nl=False)
     return 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -97,15 +97,24 @@ def write(reports: Sequence[Report], format: str, target: Path, *, name: str | N
     Raises:
         BadInputError: several communes for one file, or a folder that cannot be written.
     """
-    if len(reports) > 1 and not target.is_dir():
+    documents = {name or report.commune: render([report], format) for report in reports}
+    return write_each(documents, _SUFFIXES.get(format, format), target)
+
+
+def write_each(documents: Mapping[str, str | bytes], suffix: str, target: Path) -> list[Path]:
+    """Write documents by name, each to its own file: `target`, or `<name>.<suffix>` in the folder `target`.
+
+    Raises:
+        BadInputError: several documents for one file, or a folder that cannot be written.
+    """
+    if len(documents) > 1 and not target.is_dir():
         message = _("{file}: several communes do not share one file: name one with --commune, or give a folder")
         raise BadInputError(message.format(file=target))
     written = []
-    for report in reports:
-        suffix = _SUFFIXES.get(format, format)
-        path = target / f"{name or report.commune}.{suffix}" if target.is_dir() else target
+    for name, document in documents.items():
+        path = target / f"{name}.{suffix}" if target.is_dir() else target
         try:
-            write_atomically(path, render([report], format), _FILE_MODE)
+            write_atomically(path, document, _FILE_MODE)
         except OSError as error:
             message = _("{file}: cannot write the report: {error}")
             raise BadInputError(message.format(file=path, error=error.strerror)) from error

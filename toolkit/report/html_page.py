@@ -43,14 +43,18 @@ def render(reports: Sequence[Report], look: Look) -> str:
     if len(reports) != 1:
         raise BadInputError(_("an HTML page is for one commune: name it with --commune"))
     report = reports[0]
+    return page("commune.html.j2", report.language, report=report, view=html_view.View(report))
+
+
+def page(template: str, language: str, **values: Any) -> str:
+    """Return one page of `templates/` with these values, in one language: our style by its hash, no script."""
     style = _style()
-    language = report.language
     return (
         _environment(language)
-        .get_template("commune.html.j2")
+        .get_template(template)
         .render(
-            report=report,
-            view=html_view.View(report),
+            **values,
+            language=language,
             style=Markup(style),  # noqa: S704 — our own file
             policy=_policy(style),
             version=__version__,
@@ -82,8 +86,11 @@ def _environment(language: str) -> Environment:
         finalize=_finalizer(language),
     )
     for module, names in (
-        (wording, ("state", "verdict", "severity", "kind", "attempt", "reason", "expected", "value", "since")),
-        (dates, ("day", "weekday", "clock", "moment_text")),
+        (
+            wording,
+            ("state", "verdict", "severity", "kind", "attempt", "reason", "expected", "value", "since", "waiver"),
+        ),
+        (dates, ("day", "date_text", "weekday", "clock", "moment_text")),
     ):
         for name in names:
             environment.globals[name] = partial(getattr(module, name), language=language)
