@@ -6,18 +6,17 @@ The files they are written in are read and changed by toolkit/waiver_file.py.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Annotated
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BeforeValidator, model_validator
 
 from toolkit.fleet.parts import Kind, Model
 from toolkit.fleet.text import Label, Name, refuse
 from toolkit.i18n import _
+from toolkit.paris import end_of, start_of
 
-ZONE = "Europe/Paris"
 # A waiver that outlives an equipment contract is no exception any more: it has to be looked at again before.
 LONGEST_DAYS = 3 * 366
 
@@ -48,7 +47,7 @@ class Standing(StrEnum):
 class Revocation(Model):
     """Taken back before its end; it stays in the file as history."""
 
-    on: Day
+    date: Day
     """The day from whose beginning it covers nothing."""
     by: Label
     """Who took it back."""
@@ -88,11 +87,11 @@ class Waiver(Model):
     @property
     def ends_at(self) -> datetime:
         """The first moment (UTC) at which it covers nothing any more: midnight in Paris after its last day."""
-        return start_of(self.until + timedelta(days=1))
+        return end_of(self.until)
 
     def standing(self, now: datetime) -> Standing:
         """Return what it is worth at `now`; revoked on a day means from the beginning of that day."""
-        if self.revoked and now >= start_of(self.revoked.on):
+        if self.revoked and now >= start_of(self.revoked.date):
             return Standing.REVOKED
         if now >= self.ends_at:
             return Standing.EXPIRED
@@ -105,20 +104,8 @@ class Waiver(Model):
         return not self.endpoints or endpoint in self.endpoints
 
 
-def start_of(day: date) -> datetime:
-    """Return the moment (UTC) at which a day begins in Paris: 22:00 or 23:00 UTC of the day before."""
-    return datetime.combine(day, time(), tzinfo=_zone()).astimezone(UTC)
-
-
-def _zone() -> tzinfo:
-    try:
-        return ZoneInfo(ZONE)
-    except ZoneInfoNotFoundError:  # a machine without tzdata: better an hour too early than an hour too long
-        return timezone(timedelta(hours=2))
-
-
 def covering(waivers: Iterable[Waiver], control: str, endpoint: str, kind: str, now: datetime) -> Waiver | None:
-    """Return the active waiver of this control on this machine that lasts longest, or None."""
+    """Return the active waiver of this control on this machine that ends last, or None."""
     found = [
         item for item in waivers if item.applies_to(control, endpoint, kind) and item.standing(now) is Standing.ACTIVE
     ]

@@ -98,6 +98,11 @@ class CommuneFolder:
         return self.root / "enrolment.yml"
 
     @property
+    def waivers(self) -> Path:
+        """Accepted deviations, written by people and by `nomade waiver`; absent until there is one."""
+        return self.root / "waivers.yml"
+
+    @property
     def public(self) -> Path:
         """Public facts made on endpoints: `<host>.wg.pub` (WireGuard key), `<host>.rdp.crt` (certificate)."""
         return self.root / "public"

@@ -98,7 +98,7 @@ def test_it_ends_with_its_last_day_in_paris(until: str, last: datetime, over: da
 
 
 def test_it_covers_nothing_before_its_first_day_nor_from_the_day_it_was_revoked() -> None:
-    item = waiver(revoked={"on": "2026-11-10", "by": "a"})
+    item = waiver(revoked={"date": "2026-11-10", "by": "a"})
     assert item.standing(datetime(2026, 10, 31, 22, 59, tzinfo=UTC)) is Standing.FUTURE
     assert item.standing(datetime(2026, 10, 31, 23, tzinfo=UTC)) is Standing.ACTIVE
     assert item.standing(datetime(2026, 11, 9, 23, tzinfo=UTC)) is Standing.REVOKED

@@ -20,7 +20,7 @@ from toolkit.fleet.document import Document, Path_, parse
 from toolkit.fleet.model import Fleet
 from toolkit.i18n import _
 
-Value = str | int | bool | Mapping[str, Any]
+Value = str | int | bool | Mapping[str, Any] | Sequence[str]
 
 # A text that needs no quotes anywhere: begins with a letter, no sign with a meaning in YAML, no word of YAML 1.1.
 _PLAIN = re.compile(r"[^\W\d_](?:[\w .’'()/@+-]*[\w.)])?|[0-9]{1,3}(?:\.[0-9]{1,3}){3}")
@@ -28,7 +28,7 @@ _WORDS = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null"}
 _COMMENT = re.compile(r"[ \t]*#")
 
 # Sections whose items are written over several lines when there is no item yet to look like.
-_LONG = frozenset({"laptops", "office_pcs"})
+_LONG = frozenset({"laptops", "office_pcs", "waivers"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,4 +273,6 @@ def on_one_line(value: Value) -> str:
     if isinstance(value, str):
         plain = _PLAIN.fullmatch(value) and value.casefold() not in _WORDS
         return value if plain else json.dumps(value, ensure_ascii=False)
+    if isinstance(value, Sequence):
+        return "[" + ", ".join(on_one_line(item) for item in value) + "]"
     return str(value)
