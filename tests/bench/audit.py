@@ -1,34 +1,42 @@
-"""`nomade audit` of 50 endpoints on loopback sshd: against plain ssh with the same script, and `ansible -m setup`."""
+"""The audit of endpoints on loopback sshd: against plain ssh with the same script, and `ansible -m setup`.
+
+Fifty endpoints for the whole command; a hundred for the parts: collecting alone, and all the way to the page.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import os
+import resource
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 from tests import sshd
 from tests.bench import Row, compare
+from tests.bench._collect import probes
 from tests.fleet import sample
-from toolkit import audit, catalogue, collect, reach
+from toolkit import collect, reach
 from toolkit.enroll import management_public_key
 from toolkit.errors import ExitCode
-from toolkit.evaluate import probes_for
 from toolkit.finding import EndpointStatus
-from toolkit.fleet import load, load_config
-from toolkit.fleet.addresses import load as load_addresses
+from toolkit.fleet import load
 from toolkit.store import open_store
 from toolkit.transport.ssh import SshTransport
 from toolkit.workspace import Workspace
 
-ENDPOINTS = 50
+ENDPOINTS = 100
+HALF = 50
 PARALLEL = 16
 GOAL_SSH = 2.0
 GOAL_SETUP = 1 / 5
+GOAL_COLLECT, GOAL_COLLECT_CLIENT = 1.0, 0.8
+GOAL_PAGE = 1.2
+GOAL_PAGE_SETUP, GOAL_PAGE_SETUP_CLIENT = 1 / 6, 1 / 10
 _ROUNDS = 2
 _PER_SERVER = 16  # addresses that one sshd listens on at most (MAX_LISTEN_SOCKS in OpenSSH's sshd.c)
 _ACCOUNT = "nomade"
@@ -72,11 +80,7 @@ def _servers(workspace: Workspace, folder: Path, port: int) -> Iterator[None]:
 
 def _script(workspace: Workspace) -> str:
     """Return the collector that the audit sends to a laptop: the same probes, in the same frame."""
-    config, fleet, known = load_config(workspace), load(workspace, "banc"), catalogue.load()
-    tunnel = load_addresses(workspace.commune("banc").addresses, fleet).tunnel
-    laptop = fleet.endpoint("banc-portable-2")
-    subject = audit.subject_of(config, fleet, known, config.profile, laptop, tunnel)
-    return collect.build_script(probes_for(known, config.profile, subject), collect.new_nonce())
+    return collect.build_script(probes(workspace), collect.new_nonce())
 
 
 def _warm_up(workspace: Workspace, collector: Path) -> None:
@@ -86,16 +90,51 @@ def _warm_up(workspace: Workspace, collector: Path) -> None:
         transport.run(first, collector.read_text(), timeout=120, limit=10_000_000)
 
 
-def _ours(workspace: Workspace) -> float:
-    command = [str(Path(sys.executable).with_name("nomade")), "audit", "-c", "banc", "--parallel", str(PARALLEL)]
-    start = time.perf_counter()
+class Spent(NamedTuple):
+    """Wall time, and processor time of this machine's part (the commands we start, not the endpoints), in seconds."""
+
+    wall: float
+    client: float
+
+
+def _spent(work: Callable[[], None]) -> Spent:
+    before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
+    work()
+    wall, after = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_CHILDREN)
+    return Spent(wall, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+
+
+def _nomade(workspace: Workspace, *arguments: str) -> None:
+    command = [str(Path(sys.executable).with_name("nomade")), *arguments, "-c", "banc"]
     done = subprocess.run(command, cwd=workspace.root, capture_output=True, check=False)
-    seconds = time.perf_counter() - start
     assert done.returncode in (ExitCode.OK, ExitCode.NOT_COMPLIANT), done.stderr.decode()
-    return seconds
 
 
-def _check_ours(workspace: Workspace) -> None:
+def _audit(workspace: Workspace, *limit: str) -> Spent:
+    return _spent(lambda: _nomade(workspace, "audit", "--parallel", str(PARALLEL), *limit))
+
+
+def _page(workspace: Workspace) -> Spent:
+    """From nothing to the page: collect, judge, keep, write the HTML report."""
+
+    def work() -> None:
+        _nomade(workspace, "audit", "--parallel", str(PARALLEL))
+        _nomade(workspace, "report", "commune")
+
+    return _spent(work)
+
+
+def _collect(workspace: Workspace) -> Spent:
+    """Only ask, in a process of its own, as the peer is one."""
+    command = [sys.executable, "-m", "tests.bench._collect", str(workspace.root), str(PARALLEL)]
+    return _spent(lambda: _quietly(command))
+
+
+def _quietly(command: list[str]) -> None:
+    subprocess.run(command, capture_output=True, check=True)
+
+
+def _check_audit(workspace: Workspace, count: int) -> None:
     """A fast audit that asked nobody would be worth nothing."""
     store = open_store(workspace.store_url)
     try:
@@ -103,51 +142,58 @@ def _check_ours(workspace: Workspace) -> None:
     finally:
         store.close()
     assert last is not None
-    assert [part.status for part in last.endpoints] == [EndpointStatus.COLLECTED] * ENDPOINTS
+    assert [part.status for part in last.endpoints] == [EndpointStatus.COLLECTED] * count
 
 
-def _peer_ssh(workspace: Workspace, collector: Path) -> float:
-    ways = reach.routes(workspace, load(workspace, "banc"))
-    lines = "".join(f"{way.alias} {way.address} {way.port}\n" for way in ways.values())
-    # $0 is the collector, $1 to $3 one line of the list.
+def _peer_ssh(workspace: Workspace, collector: Path, count: int) -> Spent:
+    ways = list(reach.routes(workspace, load(workspace, "banc")).values())[:count]
+    lines = "".join(f"{way.alias} {way.address} {way.port}\n" for way in ways)
+    # $0 is the collector, $1 to $3 one line of the list. The key exchange is ours, not OpenSSH's dearer first choice.
     each = (
         f"exec ssh -F none -i {workspace.management_key} -o IdentitiesOnly=yes -o BatchMode=yes"
         f" -o UserKnownHostsFile={workspace.commune('banc').known_hosts} -o GlobalKnownHostsFile=/dev/null"
-        f' -o HostKeyAlias="$1" -p "$3" {_ACCOUNT}@"$2" sudo -n sh < "$0"'
+        f' -o KexAlgorithms=curve25519-sha256 -o HostKeyAlias="$1" -p "$3" {_ACCOUNT}@"$2" sudo -n sh < "$0"'
     )
     command = ["xargs", f"-P{PARALLEL}", "-L1", "sh", "-c", each, str(collector)]
-    start = time.perf_counter()
-    done = subprocess.run(command, input=lines.encode(), capture_output=True, check=True)
-    seconds = time.perf_counter() - start
-    assert done.stdout.count(b" end ") >= ENDPOINTS
-    return seconds
+
+    def work() -> None:
+        done = subprocess.run(command, input=lines.encode(), capture_output=True, check=True)
+        assert done.stdout.count(b" end ") >= count
+
+    return _spent(work)
 
 
-def _peer_setup(workspace: Workspace, folder: Path) -> float:
+def _peer_setup(workspace: Workspace, folder: Path, count: int, *, tuned: bool) -> Spent:
+    """`ansible -m setup` as it comes, or `tuned` with this project's ansible.cfg (pipelining)."""
+    ways = list(reach.routes(workspace, load(workspace, "banc")).values())[:count]
     hosts = "".join(
         f"{way.alias} ansible_host={way.address} ansible_port={way.port} "
         f"ansible_ssh_common_args='-o HostKeyAlias={way.alias}'\n"
-        for way in reach.routes(workspace, load(workspace, "banc")).values()
+        for way in ways
     )
     (folder / "hosts.ini").write_text(hosts)
+    (folder / "empty.cfg").touch()
+    configuration = Path(__file__).parents[2] / "ansible.cfg" if tuned else folder / "empty.cfg"
     environment = {
         **os.environ,
-        "ANSIBLE_CONFIG": str(Path(__file__).parents[2] / "ansible.cfg"),
-        "ANSIBLE_SSH_CONTROL_PATH_DIR": str(folder / "cp"),
+        "ANSIBLE_CONFIG": str(configuration),
+        "ANSIBLE_SSH_CONTROL_PATH_DIR": str(folder / ("tuned" if tuned else "cp")),
         "ANSIBLE_SSH_ARGS": "-C -o ControlMaster=auto -o ControlPersist=5s -o IdentitiesOnly=yes"
+        " -o KexAlgorithms=curve25519-sha256"
         f" -o UserKnownHostsFile={workspace.commune('banc').known_hosts} -o GlobalKnownHostsFile=/dev/null",
     }
     command = [str(Path(sys.executable).with_name("ansible")), "-i", str(folder / "hosts.ini"), "all", "-m", "setup"]
     command += ["-f", str(PARALLEL), "-u", _ACCOUNT, "--private-key", str(workspace.management_key)]
-    start = time.perf_counter()
-    done = subprocess.run(command, env=environment, capture_output=True, check=False)
-    seconds = time.perf_counter() - start
-    assert done.returncode == 0, done.stderr.decode()[-2000:]
-    return seconds
+
+    def work() -> None:
+        done = subprocess.run(command, env=environment, capture_output=True, check=False)
+        assert done.returncode == 0, done.stderr.decode()[-2000:]
+
+    return _spent(work)
 
 
 def run() -> list[Row]:
-    """Return two rows: best of several alternating rounds against ssh, one round of ansible (it takes long)."""
+    """Return the rows: best of alternating rounds against ssh, one round of ansible (it takes long)."""
     if why := sshd.available():
         sys.exit(f"bench audit: {why}")
     with tempfile.TemporaryDirectory() as name:
@@ -156,11 +202,48 @@ def run() -> list[Row]:
         with _servers(workspace, folder, port):
             (folder / "collector").write_text(_script(workspace))
             _warm_up(workspace, folder / "collector")
-            pairs = [(_ours(workspace), _peer_ssh(workspace, folder / "collector")) for _round in range(_ROUNDS)]
-            _check_ours(workspace)
-            ours, ssh = (min(column) for column in zip(*pairs, strict=True))
-            setup = _peer_setup(workspace, folder)
+            return [*_half(workspace, folder), *_whole(workspace, folder)]
+
+
+def _half(workspace: Workspace, folder: Path) -> list[Row]:
+    names = [route.alias for route in reach.routes(workspace, load(workspace, "banc")).values()][:HALF]
+    rounds = [
+        (_audit(workspace, "-l", ",".join(names)).wall, _peer_ssh(workspace, folder / "collector", HALF).wall)
+        for _round in range(_ROUNDS)
+    ]
+    _check_audit(workspace, HALF)
+    ours, ssh = (min(column) for column in zip(*rounds, strict=True))
+    setup, tuned = (_peer_setup(workspace, folder, HALF, tuned=tuned).wall for tuned in (False, True))
     return [
-        compare(f"audit, {ENDPOINTS} endpoints / xargs -P{PARALLEL} ssh sh < collector", ours, ssh, GOAL_SSH),
-        compare(f"audit, {ENDPOINTS} endpoints / ansible -m setup -f {PARALLEL}", ours, setup, GOAL_SETUP),
+        compare(f"audit, {HALF} endpoints / xargs -P{PARALLEL} ssh sh < collector", ours, ssh, GOAL_SSH),
+        compare(f"audit, {HALF} endpoints / ansible -m setup -f {PARALLEL}", ours, setup, GOAL_SETUP),
+        compare(f"audit, {HALF} endpoints / the same with pipelining", ours, tuned, GOAL_SETUP),
+    ]
+
+
+def _whole(workspace: Workspace, folder: Path) -> list[Row]:
+    rounds = [
+        (_collect(workspace), _page(workspace), _peer_ssh(workspace, folder / "collector", ENDPOINTS))
+        for _round in range(_ROUNDS)
+    ]
+    _check_audit(workspace, ENDPOINTS)
+    collected, page, ssh = (
+        Spent(min(item.wall for item in column), min(item.client for item in column))
+        for column in zip(*rounds, strict=True)
+    )
+    setup = _peer_setup(workspace, folder, ENDPOINTS, tuned=False)
+    what = f"{ENDPOINTS} endpoints"
+    return [
+        compare(f"collect, {what} / xargs ssh", collected.wall, ssh.wall, GOAL_COLLECT),
+        compare(
+            f"collect, {what} / xargs ssh, this side's processor", collected.client, ssh.client, GOAL_COLLECT_CLIENT
+        ),
+        compare(f"audit and page, {what} / xargs ssh", page.wall, ssh.wall, GOAL_PAGE),
+        compare(f"audit and page, {what} / ansible -m setup", page.wall, setup.wall, GOAL_PAGE_SETUP),
+        compare(
+            f"audit and page, {what} / ansible -m setup, this side's processor",
+            page.client,
+            setup.client,
+            GOAL_PAGE_SETUP_CLIENT,
+        ),
     ]
