@@ -16,7 +16,9 @@ cvtsudoers -e -f json /etc/sudoers 2>/dev/null
 # {"Defaults": [{"Options": [{"env_reset": true}]}, {"Options": [{"use_pty": true}, {"timestamp_timeout": "5"}]}],
 #  "User_Specs": [{"User_List": [{"username": "nomade"}], "Host_List": [{"hostname": "ALL"}], "Cmnd_Specs": [
 #    {"runasusers": [{"username": "ALL"}], "Options": [{"authenticate": false}], "Commands": [{"command": "ALL"}]}]}]}
-FLAGS = ("env_reset", "use_pty", "visiblepw")
+FLAGS = ("env_reset", "use_pty", "visiblepw", "ignore_dot")
+# Who configures the machine cannot work with these: they are facts of everybody, and `exempt` says who is not bound.
+_BINDING = {"noexec": True, "requiretty": True, "umask": "0077"}
 EDITORS = frozenset(
     {"ed", "emacs", "ex", "joe", "mcedit", "micro", "nano", "nvim", "pico", "vi", "view", "vim", "vim.tiny"}
 )
@@ -26,8 +28,9 @@ PAGERS = frozenset({"less", "more", "most", "man"})
 def parse(text: str) -> dict[str, object]:
     """Return the defaults, and lists about the rules: `without_password` (who), `negated`, `wildcards`, `editors`.
 
-    A flag that is taken back for anybody counts as taken back. `timestamp_timeout` is in minutes (15 when not
-    written: sudoers(5)), -1 when the password is asked once per boot.
+    A flag that is taken back for anybody counts as taken back. For `noexec`, `requiretty` and `umask` (octal text),
+    which cannot bind who configures the machine, `exempt` lists those for whom one of them is not as ANSSI R39 asks.
+    `timestamp_timeout` is in minutes (15 when not written: sudoers(5)), -1 when the password is asked once per boot.
     """
     if text.strip() == ABSENT:
         return {"installed": False}
@@ -35,34 +38,45 @@ def parse(text: str) -> dict[str, object]:
     if not isinstance(content, dict) or not isinstance(content.get("User_Specs", []), list):
         raise ValueError("not the output of cvtsudoers")
     facts: dict[str, object] = {"installed": True, "timestamp_timeout": 15, "secure_path": False}
-    facts |= dict.fromkeys(FLAGS, False)
+    facts |= {"noexec": False, "requiretty": False, "umask": "0022"} | dict.fromkeys(FLAGS, False)
     denied: set[str] = set()
-    for name, value in _defaults(content):
+    exempt: set[str] = set()
+    for whom, name, value in _defaults(content):
         if name in FLAGS:
             facts[name] = value is True
             denied |= {name} if value is not True else set()
+        elif name in _BINDING:
+            exempt |= set(whom) if value != _BINDING[name] else set()
+            facts |= {} if whom else {name: value}
         elif name == "secure_path":
             facts[name] = bool(value)
         elif name == "timestamp_timeout":
             facts[name] = float(value) if value is not False else 0
     facts |= dict.fromkeys(denied, False)
-    return facts | _rules(content.get("User_Specs", []))
+    rules = _rules(content.get("User_Specs", []))
+    return facts | rules | {"exempt": sorted(exempt | set(rules["exempt"]))}
 
 
-def _defaults(content: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+def _defaults(content: dict[str, Any]) -> Iterator[tuple[list[str], str, Any]]:
+    """Yield for whom (everybody: nobody is named), option and value, in the order in which sudo takes them."""
     for entry in _objects(content.get("Defaults", [])):
+        whom = [_name(user) for user in _objects(entry.get("Binding", []))]
         for option in _objects(entry.get("Options", [])):
-            yield from option.items()
+            yield from ((whom, name, value) for name, value in option.items())
 
 
-def _rules(specifications: Any) -> dict[str, object]:
-    found: dict[str, set[str]] = {name: set() for name in ("without_password", "negated", "wildcards", "editors")}
+def _rules(specifications: Any) -> dict[str, list[str]]:
+    names = ("without_password", "negated", "wildcards", "editors", "exempt")
+    found: dict[str, set[str]] = {name: set() for name in names}
     for rule in _objects(specifications):
         users = [_name(user) for user in _objects(rule.get("User_List", []))]
         found["negated"] |= {name for name in users if name.startswith("!")}
         for part in _objects(rule.get("Cmnd_Specs", [])):
-            if any(option.get("authenticate") is False for option in _objects(part.get("Options", []))):
+            options = _objects(part.get("Options", []))
+            if any(option.get("authenticate") is False for option in options):
                 found["without_password"] |= set(users)
+            if any(option.get("noexec") is False for option in options):
+                found["exempt"] |= set(users)
             for command in _objects(part.get("Commands", [])):
                 _command(command, found)
     return {name: sorted(items) for name, items in found.items()}
