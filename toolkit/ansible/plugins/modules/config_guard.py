@@ -40,6 +40,35 @@ Conflicts=shutdown.target
 [Service]
 Type=oneshot
 ExecStart=/bin/sh -c 'for script in /var/lib/nomade/guard/*/restore; do [ ! -e "$$script" ] || sh "$$script" boot; done'
+# It copies files with owner and mode, and does nothing else. No private /tmp: it would mount /tmp before its time.
+CapabilityBoundingSet=CAP_CHOWN CAP_DAC_OVERRIDE CAP_FOWNER CAP_FSETID
+NoNewPrivileges=yes
+ProtectSystem=strict
+ReadWritePaths=/etc /usr /var -/opt -/srv
+ProtectHome=yes
+PrivateDevices=yes
+PrivateNetwork=yes
+ProtectClock=yes
+ProtectControlGroups=yes
+ProtectHostname=yes
+ProtectKernelLogs=yes
+ProtectKernelModules=yes
+ProtectKernelTunables=yes
+ProtectProc=invisible
+ProcSubset=pid
+RestrictAddressFamilies=none
+IPAddressDeny=any
+RestrictNamespaces=yes
+RestrictRealtime=yes
+LockPersonality=yes
+MemoryDenyWriteExecute=yes
+KeyringMode=private
+SystemCallArchitectures=native
+SystemCallFilter=@system-service
+SystemCallFilter=~@privileged @resources
+SystemCallFilter=@chown
+SystemCallErrorNumber=EPERM
+UMask=0077
 
 [Install]
 WantedBy=sysinit.target
