@@ -13,7 +13,7 @@ import pytest
 
 from tests.fleet import sample
 from toolkit import audit as audits
-from toolkit import catalogue
+from toolkit import catalogue, escrow
 from toolkit.audit import Progress, Request, exit_code
 from toolkit.cli import run as command_line
 from toolkit.errors import BadInputError, ExitCode, NothingEvaluatedError, UnreachableError
@@ -172,7 +172,8 @@ def test_every_fleet_fact_exists_on_some_endpoint(workspace: Workspace) -> None:
     path.write_text(path.read_text(encoding="utf-8") + "backup: {store: {port: 8022}}\n", "utf-8")
     config, fleet = load_config(workspace), load(workspace, "essai")
     tunnel = {"essai-portable-1": "10.77.9.2", "essai-portable-2": "10.77.9.3"}
-    found = {item.name: facts_of(config, fleet, item, tunnel) for item in fleet.endpoints}
+    kept = escrow.facts(workspace.commune("essai"), (item.name for item in fleet.endpoints))
+    found = {item.name: {**facts_of(config, fleet, item, tunnel), **kept[item.name]} for item in fleet.endpoints}
     assert set().union(*found.values()) == FACTS
     assert found["essai-passerelle"]["peer_networks"] == ["10.77.9.2/32", "10.77.9.3/32"]
     assert found["essai-bureau-1"]["laptop_address"] == "10.77.9.2"

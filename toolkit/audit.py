@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
-from toolkit import catalogue, settings
+from toolkit import catalogue, escrow, settings
 from toolkit.catalogue import Catalogue
 from toolkit.collect import PARALLEL, Failure, collect
 from toolkit.errors import BadInputError, ExitCode, NothingEvaluatedError, worst
@@ -120,8 +121,11 @@ def audit(
     started = datetime.now(UTC)
     tunnel = load_addresses(workspace.commune(fleet.commune.id).addresses, fleet).tunnel
     endpoints = fleet.select(request.limit)
+    kept = escrow.facts(workspace.commune(fleet.commune.id), (endpoint.name for endpoint in endpoints))
     targets = {
-        endpoint.name: _target(known, profile, endpoint, subject_of(config, fleet, known, profile, endpoint, tunnel))
+        endpoint.name: _target(
+            known, profile, endpoint, subject_of(config, fleet, known, profile, endpoint, tunnel, kept)
+        )
         for endpoint in endpoints
     }
     ways = routes(workspace, fleet, endpoints, config=config, tunnel=tunnel)
@@ -135,15 +139,22 @@ def audit(
 
 
 def subject_of(
-    config: Config, fleet: Fleet, known: Catalogue, profile: str, endpoint: Endpoint, tunnel: Mapping[str, str]
+    config: Config,
+    fleet: Fleet,
+    known: Catalogue,
+    profile: str,
+    endpoint: Endpoint,
+    tunnel: Mapping[str, str],
+    kept: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Subject:
     """Return what the control machine knows of an endpoint, the values that provision it among them.
 
-    `tunnel`: tunnel addresses by name.
+    `tunnel`: tunnel addresses by name; `kept`: what is in escrow, by name (`escrow.facts`); without
+    it controls that compare with the escrow end in error.
     """
     effective = settings.effective(fleet, endpoint.name, known.settings(profile))
     values = {name: setting.value for name, setting in effective.items()}
-    facts = facts_of(config, fleet, endpoint, tunnel)
+    facts = {**facts_of(config, fleet, endpoint, tunnel), **(kept or {}).get(endpoint.name, {})}
     return Subject(endpoint.name, endpoint.kind.value, values, facts, declarations_for(fleet, endpoint))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import json
 import os
@@ -92,3 +93,16 @@ def add_key(volume: Path, key: bytes, number: int, scratch: Path) -> None:
     quick = ["--batch-mode", "--key-file", "-", "--pbkdf", "pbkdf2", "--pbkdf-force-iterations", "1000"]
     command = ["cryptsetup", "luksAddKey", *quick, "--new-key-slot", str(number), volume, scratch]
     subprocess.run(command, input=PASSPHRASE, check=True, capture_output=True)
+
+
+def rewrite_header(volume: Path, old: bytes, new: bytes) -> None:
+    """Change bytes of the JSON in both copies of a LUKS2 header, and their checksums (LUKS2 on-disk format, 2.1)."""
+    content = bytearray(volume.read_bytes()[: 2**20])
+    size = int.from_bytes(content[8:16], "big")
+    for start in (0, size):
+        header = content[start : start + size].replace(old, new)
+        header[0x1C0:0x200] = bytes(64)
+        header[0x1C0:0x1E0] = hashlib.sha256(header).digest()
+        content[start : start + size] = header
+    with volume.open("r+b") as file:
+        file.write(content)

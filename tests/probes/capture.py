@@ -9,6 +9,7 @@ import json
 import sys
 from pathlib import Path
 
+from toolkit import escrow
 from toolkit.audit import subject_of
 from toolkit.catalogue import load as load_catalogue
 from toolkit.fleet import load, load_config
@@ -29,7 +30,8 @@ def capture(workspace: Workspace, moment: str) -> None:
         assert audit is not None
         for part in audit.endpoints:
             endpoint = fleet.endpoint(part.endpoint)
-            subject = subject_of(config, fleet, catalogue, audit.profile, endpoint, tunnel)
+            kept = escrow.facts(workspace.commune(commune), [part.endpoint])
+            subject = subject_of(config, fleet, catalogue, audit.profile, endpoint, tunnel, kept)
             assert part.evidence is not None
             answers = {name: section.text for name, section in sorted(part.evidence.sections.items())}
             content = {"endpoint": part.endpoint, "kind": part.kind, "fleet": dict(subject.fleet), "answers": answers}

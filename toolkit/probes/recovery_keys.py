@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -30,6 +32,15 @@ records=/var/lib/nomade/escrow
   record=$records/$(printf '%s\n' "$dump" | awk '/^UUID:/ {{ print $2 }}').json
   [ -e "$record" ] || continue
   slot=$(sed -n 's/^ "slot": \([0-9]*\),\{{0,1\}}$/\1/p' "$record")
+  cryptsetup luksDump --dump-json-metadata "$device" 2>/dev/null | tr -d ' \t\n' | awk -v slot="$slot" '
+    function part(name, label,    text) {{
+      if (!match($0, "\"" name "\":[{{][^{{}}]*([{{][^{{}}]*[}}][^{{}}]*)*[}}]")) return
+      text = substr($0, RSTART + length(name) + 3, RLENGTH - length(name) - 3)
+      gsub(/,/, ",\n  " label " ", text)
+      print "  " label " " text
+    }}
+    {{ part(slot, "keyslot"); part("digests", "digests") }}
+  '
   printf '%s\n' "$dump" | awk -v wanted="$slot:" '
     /^  [0-9]+:/ {{ found = ($1 == wanted) }}
     found && /Area offset:/ {{ sub(/.*Area offset:/, ""); offset = $1 + 0 }}
@@ -51,11 +62,22 @@ echo end
 #   uuid: 78e9f13c-b6ea-4477-ad1b-35c805f73afb
 #   slot 0 argon2id
 #   slot 31 argon2id
+#   keyslot {"type":"luks2",
+#   keyslot "key_size":64,
+#   keyslot …}
+#   digests {"0":{"type":"pbkdf2",
+#   digests "keyslots":["0",
+#   digests "31"],
+#   digests …}}
 #   area 5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef  -
 # record
 # {
 #  "area_sha256": "5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef",
+#  "ciphertext_sha256": "…",
+#  "digest_sha256": "…",
 #  "escrowed": "2026-11-24T17:00:00Z",
+#  "keyslot_sha256": "…",
+#  "proven": "2026-11-24T16:59:58Z",
 #  "recipients": ["age1…", "age1…"],
 #  "slot": 31,
 #  "uuid": "78e9f13c-b6ea-4477-ad1b-35c805f73afb"
@@ -69,13 +91,17 @@ class _Volume:
     version: str = ""
     uuid: str = ""
     area: str = ""
+    keyslot: str = ""
+    digests: str = ""
     slots: dict[int, str] = field(default_factory=dict)
 
 
 def parse(text: str) -> dict[str, object]:
     """Return counts of volumes and of escrowed keys, and devices by what is wrong with them.
 
-    `recipients` can open every escrowed key, `any_recipient` some of them; `unseen`: records whose volume is not there.
+    `recipients` can open every escrowed key, `any_recipient` some of them; `unseen`: records whose volume is not there;
+    `ciphertexts`: digests of the encrypted keys that this endpoint knows to be kept; `changed`: the slot is not the one
+    that the key was proven to open; `no_other_key`: the recovery key is the only one, so the user has none.
     """
     if text.strip() == ABSENT:
         return {"installed": False, "volumes": 0, "escrowed": 0}
@@ -93,7 +119,11 @@ def parse(text: str) -> dict[str, object]:
         "escrowed": len(escrowed),
         "without_escrow": [volume.device for volume in volumes if volume.uuid not in escrowed],
         "changed": [volume.device for volume, record in paired if not _unchanged(volume, record)],
+        "unproven": [volume.device for volume, record in paired if not record.get("proven")],
+        "no_other_key": [volume.device for volume, record in paired if set(volume.slots) <= {record["slot"]}],
         "unseen": sorted(set(records) - {volume.uuid for volume in volumes}),
+        "uuids": sorted({volume.uuid for volume in volumes}),
+        "ciphertexts": sorted(str(record.get("ciphertext_sha256")) for record in escrowed.values()),
         "functions": sorted({volume.slots.get(record["slot"], "none") for volume, record in paired}),
         "recipients": sorted(set.intersection(*to)) if to else [],
         "any_recipient": sorted(set().union(*to)),
@@ -101,7 +131,22 @@ def parse(text: str) -> dict[str, object]:
 
 
 def _unchanged(volume: _Volume, record: dict[str, Any]) -> bool:
-    return record["slot"] in volume.slots and volume.area == record["area_sha256"]
+    """Return whether all that a key needs to open the volume through the slot is as it was when it was proven.
+
+    That is the area on disk, the description (salt and costs) and the volume key that the slot leads to.
+    """
+    if record["slot"] not in volume.slots:
+        return False
+    slot, digests = str(record["slot"]), document(volume.digests)
+    if not isinstance(digests, dict) or not all(isinstance(key, dict) for key in digests.values()):
+        raise ValueError(f"{volume.device}: digests that are none")
+    keys = [{**key, "keyslots": None} for key in digests.values() if slot in key["keyslots"]]
+    found = (volume.area, _digest(document(volume.keyslot)), _digest(keys))
+    return found == tuple(record.get(name) for name in ("area_sha256", "keyslot_sha256", "digest_sha256"))
+
+
+def _digest(part: Any) -> str:
+    return hashlib.sha256(json.dumps(part, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
 def _volumes(lines: Iterable[str]) -> Iterator[_Volume]:
@@ -112,10 +157,9 @@ def _volumes(lines: Iterable[str]) -> Iterator[_Volume]:
                 yield _checked(current)
             current = _Volume(line.removeprefix("volume "))
             continue
-        words = line.split()
-        if current is None or len(words) < 2:
+        if current is None:
             raise ValueError(f"not a part of a volume: {line!r}")
-        _take(current, words)
+        _take(current, line.split())
     if current:
         yield _checked(current)
 
@@ -130,6 +174,10 @@ def _take(volume: _Volume, words: list[str]) -> None:
             volume.slots[int(number)] = function
         case ["area", digest, "-"]:
             volume.area = digest
+        case ["keyslot", piece]:
+            volume.keyslot += piece
+        case ["digests", piece]:
+            volume.digests += piece
         case _:
             raise ValueError(f"not a part of a volume: {words!r}")
 
