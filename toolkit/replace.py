@@ -75,7 +75,7 @@ def move(workspace: Workspace, communes: Sequence[str], target: str, by: str, *,
     _refuse_taken(workspace, fleet, by)
     line = {"teleworker": post.teleworker, "from": old, "to": by, "date": today.isoformat(), "reason": reason}
     place = ("posts", fleet.posts.index(post))
-    file = _changed(workspace, fleet, [Put(place, _KEYS[kind], by), Append("replaced", line)])
+    file = changed_file(workspace, fleet, [Put(place, _KEYS[kind], by), Append("replaced", line)])
     return Change(fleet, file, tuple(_told(fleet, post, old, new)), old, _touched(fleet, post, by))
 
 
@@ -189,7 +189,7 @@ def _again(workspace: Workspace, fleet: Fleet, post: Post, by: str) -> Change:
     if former is not None and fleet.post_of(former) is not None:
         former = None  # it works for somebody again
     told = (_("{login} already has {new}").format(login=post.teleworker, new=by),)
-    return Change(fleet, _changed(workspace, fleet, []), told, former)
+    return Change(fleet, changed_file(workspace, fleet, []), told, former)
 
 
 def decide(
@@ -230,10 +230,14 @@ def decide(
     before = fleet.fixed_posts[index].model_dump()
     edits = [Put(("fixed_posts", index), key, value) for key, value in values.items() if before[key] != value]
     told = _("{name}: kept") if fate == "kept" else _("{name}: retired")
-    return Change(fleet, _changed(workspace, fleet, edits), (told.format(name=name),))
+    return Change(fleet, changed_file(workspace, fleet, edits), (told.format(name=name),))
 
 
-def _changed(workspace: Workspace, fleet: Fleet, edits: Sequence[Edit]) -> ChangedFile:
+def changed_file(workspace: Workspace, fleet: Fleet, edits: Sequence[Edit]) -> ChangedFile:
+    """Return the commune's fleet file with all edits made, proven to load.
+
+    Raises: BadInputError: it cannot be read or changed in place, or what it would become is wrong (ProblemsError).
+    """
     path = workspace.commune(fleet.commune.id).fleet
     try:
         before = path.read_bytes()
@@ -257,7 +261,7 @@ def carry_out(workspace: Workspace, change: Change) -> None:
         write_files(workspace, [change.file])
     folder = workspace.commune(change.fleet.commune.id)
     if change.former:
-        _revoke(folder, change.former)
+        revoke(folder, change.former)
     generate(workspace, change.fleet.commune.id)
 
 
@@ -265,7 +269,7 @@ def _revoked(folder: CommuneFolder, name: str, suffix: str) -> Path:
     return folder.public / "revoked" / f"{name}{suffix}"
 
 
-def _revoke(folder: CommuneFolder, name: str) -> None:
+def revoke(folder: CommuneFolder, name: str) -> None:
     """Move what the machine made to `public/revoked/`; what was revoked under that name before stays in the file."""
     for suffix in _PUBLIC:
         source, target = folder.public / f"{name}{suffix}", _revoked(folder, name, suffix)

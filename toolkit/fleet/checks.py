@@ -178,8 +178,11 @@ def _check_references(document: Document, fleet: Fleet, broken: Collection[str])
             references.append(("services", ("fixed_posts", index, "service"), fixed.service))
         if fixed.office_pc:
             references.append(("office_pcs", ("fixed_posts", index, "office_pc"), fixed.office_pc))
+    gone = {item.name for item in fleet.retired}
     references += [
-        ("laptops", ("revoked", index, "endpoint"), item.endpoint) for index, item in enumerate(fleet.revoked)
+        ("laptops", ("revoked", index, "endpoint"), item.endpoint)
+        for index, item in enumerate(fleet.revoked)
+        if item.endpoint not in gone
     ]
     references += [
         ("teleworkers", ("on_call", index, "teleworker"), item.teleworker) for index, item in enumerate(fleet.on_call)

@@ -6,21 +6,20 @@ say exactly what was asked for.
 
 from __future__ import annotations
 
-import copy
 import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from yaml.nodes import CollectionNode, MappingNode, Node, ScalarNode, SequenceNode
 
 from toolkit.errors import BadInputError
-from toolkit.fleet.document import Document, Path_, parse
+from toolkit.fleet.document import Document, parse
+from toolkit.fleet.edit_steps import Append, Edit, Put, Remove, Value, applied, removed
 from toolkit.fleet.model import Fleet
 from toolkit.i18n import _
 
-Value = str | int | bool | Mapping[str, Any] | Sequence[str]
+__all__ = ["Append", "Edit", "Put", "Remove", "Value", "edit", "on_one_line"]
 
 # A text that needs no quotes anywhere: begins with a letter, no sign with a meaning in YAML, no word of YAML 1.1.
 _PLAIN = re.compile(r"[^\W\d_](?:[\w .’'()/@+-]*[\w.)])?|[0-9]{1,3}(?:\.[0-9]{1,3}){3}")
@@ -29,26 +28,6 @@ _COMMENT = re.compile(r"[ \t]*#")
 
 # Sections whose items are written over several lines when there is no item yet to look like.
 _LONG = frozenset({"laptops", "office_pcs", "waivers"})
-
-
-@dataclass(frozen=True, slots=True)
-class Append:
-    """Put an item at the end of a list; the section is made when it is not there."""
-
-    section: str
-    item: Mapping[str, Value]
-
-
-@dataclass(frozen=True, slots=True)
-class Put:
-    """Give a key of the mapping at `path` a value, or take the key away (`None`)."""
-
-    path: Path_
-    key: str
-    value: Value | None
-
-
-Edit = Append | Put
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -73,32 +52,18 @@ def edit(raw: bytes, edits: Sequence[Edit], file: str) -> bytes:
     editor = _Editor(document, text)
     for step in edits:
         editor.take(step)
+    for section, gone in removed(edits).items():
+        editor.remove(section, gone)
     changed = editor.result()
     after = changed.encode()
     written = parse(after, file)
-    if written.problems or written.data != _applied(document.data, edits):
+    if written.problems or written.data != applied(document.data, edits):
         raise BadInputError(
             _("{file}: written in a way that cannot be changed in place: one key or item a line, please").format(
                 file=file
             )
         )
     return (b"\xef\xbb\xbf" if raw.startswith(b"\xef\xbb\xbf") else b"") + after
-
-
-def _applied(data: Any, edits: Sequence[Edit]) -> Any:
-    result = copy.deepcopy(data)
-    for step in edits:
-        if isinstance(step, Append):
-            result[step.section] = [*(result.get(step.section) or []), step.item]
-            continue
-        target = result
-        for part in step.path:
-            target = target[part]
-        if step.value is None:
-            target.pop(step.key, None)
-        else:
-            target[step.key] = step.value
-    return result
 
 
 class _Editor:
@@ -117,7 +82,7 @@ class _Editor:
     def take(self, step: Edit) -> None:
         if isinstance(step, Put):
             self._put(step)
-        else:
+        elif isinstance(step, Append):
             self._made.setdefault(step.section, []).append(step.item)
 
     def result(self) -> str:
@@ -170,6 +135,23 @@ class _Editor:
             self._splice(self._text.rfind("\n", 0, start) + 1, self._next_line(end), "")
 
     # Items
+
+    def remove(self, section: str, gone: set[int]) -> None:
+        """Take items out of a list; of a list on one line, with their commas."""
+        node = self._document.node((section,))
+        if not isinstance(node, SequenceNode) or len(gone) == len(node.value):
+            self._put(Put((), section, None))
+            return
+        for index in sorted(gone):
+            item = node.value[index]
+            start, end = item.start_mark.index, self._end(item)
+            if not node.flow_style:
+                line = self._text.rfind("\n", 0, start) + 1
+                self._splice(line, self._below(end, node.start_mark.column), "")
+            elif index + 1 < len(node.value):
+                self._splice(start, node.value[index + 1].start_mark.index, "")
+            else:
+                self._splice(self._end(node.value[index - 1]), end, "")
 
     def _append(self, section: str, items: Sequence[Mapping[str, Value]]) -> None:
         node = self._document.node((section,))

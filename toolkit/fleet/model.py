@@ -26,6 +26,7 @@ from toolkit.fleet.parts import (
     Regime,
     RegimeChange,
     Replacement,
+    Retirement,
     Revocation,
     Service,
     Settings,
@@ -51,6 +52,8 @@ class Fleet(Model):
     fixed_posts: tuple[FixedPost, ...] = ()
     replaced: tuple[Replacement, ...] = ()
     """What `nomade replace` did, oldest first."""
+    retired: tuple[Retirement, ...] = ()
+    """What `nomade retire` did, oldest first."""
     revoked: tuple[Revocation, ...] = ()
     """What `nomade vpn revoke` and `nomade lost` did, oldest first."""
     regime: Regime = Regime()

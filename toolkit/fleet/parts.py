@@ -86,6 +86,8 @@ class Commune(Model):
     """age recipients of the commune: recovery keys are encrypted to them and to the CIG's."""
     insurance_formula: Annotated[int, Field(strict=True, ge=1, le=7)] | None = None
     """Formula of the group insurance contract, 1 to 7."""
+    freshness_days: Annotated[int, Field(strict=True, ge=1, le=366)] | None = None
+    """Evidence older than this is stale in this commune; else what `nomade.yml` says."""
     entities: tuple[Label, ...] = ()
     """What lists call this commune: GLPI entities, whole (`Root > CIG > Commune`) or their last names."""
     host_names: HostNames = HostNames()
@@ -260,6 +262,18 @@ class Replacement(Model):
     to: HostName
     date: Day
     reason: Label
+
+
+class Retirement(Model):
+    """One line of history: a machine that left the commune's fleet."""
+
+    name: HostName
+    kind: Literal["laptop", "office_pc"]
+    date: Day
+    reason: Label
+    serial: Label | None = None
+    restored: Flag = False
+    """Whether what the toolkit had changed on it was put back before."""
 
 
 class Revocation(Model):

@@ -82,6 +82,7 @@ def spent_names(fleet: Fleet, folder: CommuneFolder) -> set[str]:
     """
     names = {endpoint.name for endpoint in fleet.endpoints}
     names |= {name for step in fleet.replaced for name in (step.former, step.to)}
+    names |= {gone.name for gone in fleet.retired}
     for path in (folder.addresses, folder.enrolment, folder.known_hosts):
         names |= set(re.findall(r"[a-z0-9-]+", _text(path)))
     return names | {path.name.split(".")[0] for path in folder.public.glob("*") if not path.name.startswith(".")}
