@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ansible.module_utils import nomade_ledger
-from ansible.module_utils.nomade_restore import GUARD_UNIT, Steps, is_last
+from ansible.module_utils.nomade_restore import Steps, is_last
 
 HOME = "/var/lib/nomade-farewell"
 UNIT = "/etc/systemd/system/nomade-farewell.service"
@@ -51,16 +51,17 @@ main
 """
 _ACCOUNT = """\
 rm -f /etc/sudoers.d/nomade
-if id -- {name} >/dev/null 2>&1; then
+if number=$(id -u -- {name} 2>/dev/null); then
 loginctl terminate-user {name}
 pkill -KILL -u {name}
 sleep 1
 userdel --force --remove -- {name}
+systemctl reset-failed "user@$number.service" "user-runtime-dir@$number.service"
 fi
 rm -rf /root/.ansible/tmp
 rmdir /root/.ansible"""
-# What programs of roles made by themselves: keys that never left, state, results.
-_MADE = ("/etc/nomade", "/var/lib/nomade-backup", "/var/cache/nomade-backup", "/root/.cache/restic")
+# What programs of roles made by themselves: keys that never left.
+_MADE = ("/etc/wireguard/nomade.key", "/etc/nomade")
 
 
 def way_in() -> bool:
@@ -102,7 +103,7 @@ def say_farewell(steps: Steps, account: str, purge: list[str]) -> None:
         steps.changed.append(account)
     if steps.check:
         return
-    lines = [*_tunnel(steps), *_packages(purge), *_folders(steps)]
+    lines = [*_tunnel(steps), *_keys(), *_packages(purge), *_folders(steps)]
     script = _SCRIPT.format(
         steps="\n".join(lines),
         account=":" if keeps else _ACCOUNT.format(name=shlex.quote(account)),
@@ -148,13 +149,13 @@ def _packages(purge: list[str]) -> Iterator[str]:
         yield f"DEBIAN_FRONTEND=noninteractive apt-get -qq --yes purge --auto-remove {words}"
 
 
-def _folders(steps: Steps) -> Iterator[str]:
+def _keys() -> Iterator[str]:
     """Keys of the tunnel and of backups were made here and are of no use to anybody any more."""
-    yield "rm -f /etc/wireguard/nomade.key"
     yield "rm -rf " + " ".join(_MADE)
+    yield "[ -e /usr/bin/wg ] || rmdir /etc/wireguard 2>/dev/null"
+
+
+def _folders(steps: Steps) -> Iterator[str]:
     made = [facts["path"] for facts in steps.kept if facts["kind"] == "directory" and not facts["existed"]]
     for path in sorted(made, key=len, reverse=True):
         yield f"rmdir -- {shlex.quote(path)} 2>/dev/null"
-
-
-__all__ = ["GUARD_UNIT", "ours", "say_farewell", "way_in"]
