@@ -97,7 +97,7 @@ def proofs(catalogue: Catalogue) -> Proofs:
     """Return where each control is proven."""
     automatic = [control for control in catalogue.controls.values() if control.audit]
     return Proofs(
-        container=tuple(item.id for item in automatic if "container" in item.proven_in),
+        container=tuple(item.id for item in automatic if {"container", "desktop"} & set(item.proven_in)),
         vm_only=tuple(item.id for item in automatic if item.proven_in == ["vm"]),
         nowhere=tuple(item.id for item in automatic if not item.proven_in),
         by_default=tuple(item.id for item in automatic if item.holds_by_default),

@@ -90,7 +90,7 @@ def _how(control: Control, language: str) -> Iterator[str]:
 
 
 def _places() -> dict[str, str]:
-    return {"container": _("container"), "vm": _("virtual machine")}
+    return {"container": _("container"), "desktop": _("container with a desktop"), "vm": _("virtual machine")}
 
 
 def _expected(expectation: Expectation) -> str:

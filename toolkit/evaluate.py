@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from toolkit import declared
-from toolkit.catalogue import Catalogue, Control, Operand, Question
+from toolkit.catalogue import Catalogue, Control, Expectation, Operand, Question
 from toolkit.finding import Check, Evidence, Finding, Section, SectionStatus, Verdict
 from toolkit.fleet.declarations import Declaration
 from toolkit.probes import Probe, registry
@@ -44,9 +44,10 @@ class _UnknownValueError(Exception):
 def evaluate(catalogue: Catalogue, profile: str, evidence: Evidence, subject: Subject) -> tuple[Finding, ...]:
     """Return one finding per control of the profile, in order of control id.
 
-    A control that is not for this kind of endpoint is `not_applicable`. Evidence that is missing, cut, late or not
-    understood, and an expected value that is not known, are `error`: only facts that were read and compared pass, and
-    what somebody declared, for as long as it stands on the day of the evidence.
+    A control that is not for this kind of endpoint, or about something it has not (`where`), is `not_applicable`.
+    Evidence that is missing, cut, late or not understood, and an expected value that is not known, are `error`: only
+    facts that were read and compared pass, and what somebody declared, for as long as it stands on the day of the
+    evidence.
 
     Raises:
         BadInputError: an unknown profile.
@@ -108,7 +109,9 @@ def _judge_answer(control: Control, answer: _Answer, subject: Subject) -> Findin
     if answer.facts is None or control.audit is None:
         return _finding(control, subject, Verdict.ERROR, answer.reason, detail=answer.detail)
     try:
-        checks = compare(control.audit, answer.facts, subject)
+        if not _asked_here(control.audit, answer.facts, subject):
+            return _finding(control, subject, Verdict.NOT_APPLICABLE, "not_here")
+        checks = compare(control.audit.expect, answer.facts, subject)
     except _UnknownValueError as error:
         return _finding(control, subject, Verdict.ERROR, "setting", detail=str(error))
     verdict = Verdict.PASS if checks and all(check.met for check in checks) else Verdict.FAIL
@@ -122,10 +125,17 @@ def _finding(
     return Finding(subject.name, control.id, control.severity, verdict, reason, checks, probe, detail)
 
 
-def compare(question: Question, facts: Mapping[str, Any], subject: Subject) -> tuple[Check, ...]:
-    """Return one check per fact and operator of `question`. A fact that the answer does not have meets nothing."""
+def _asked_here(question: Question, facts: Mapping[str, Any], subject: Subject) -> bool:
+    """Return whether the machine has what the question is about; a fact that is not there excuses nobody."""
+    if missing := sorted(set(question.where) - set(facts)):
+        raise _UnknownValueError(missing[0])
+    return all(check.met for check in compare(question.where, facts, subject))
+
+
+def compare(wanted: Mapping[str, Expectation], facts: Mapping[str, Any], subject: Subject) -> tuple[Check, ...]:
+    """Return one check per wanted fact and operator. A fact that the answer does not have meets nothing."""
     checks = []
-    for key, expectation in question.expect.items():
+    for key, expectation in wanted.items():
         for operator, operand in expectation.operators():
             expected = _value(operand, subject)
             met = key in facts and holds(operator, facts[key], expected)

@@ -92,8 +92,9 @@ class Finding:
 
     `reason` is a stable code for the renderer to put in words: `compared`, `missing`, `failed`, `timeout`,
     `truncated`, `unparsable`, `unreachable`, `setting` (a setting it compares with is missing), `kind` and `no_post`
-    (not applicable: to this kind of endpoint, to one without a post); where a person answers, `undeclared`, `declared`,
-    `declared_unmet` and `declaration_expired`, with the declaration as the one check.
+    (not applicable: to this kind of endpoint, to one without a post), `not_here` (nor to one that has nothing of it);
+    where a person answers, `undeclared`, `declared`, `declared_unmet` and `declaration_expired`, with the declaration
+    as the one check.
     """
 
     endpoint: str

@@ -94,6 +94,7 @@ def reason(line: Line, language: str) -> str:
         "undeclared": _("no command can check this: somebody has to declare it"),
         "declared": _("no command can check this: somebody has to declare it"),  # in stores of before declarations
         "kind": _("not meant for this kind of machine"),
+        "not_here": _("the machine has nothing that this check is about"),
         "no_post": _("this machine is not part of a pair laptop and office PC"),
     }.get(line.reason, "" if line.reason == "compared" else plain.one_line(line.reason))
 
