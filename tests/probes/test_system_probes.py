@@ -190,3 +190,23 @@ def test_a_log_in_a_chain_that_nothing_leads_to_does_not_count() -> None:
     assert parse("nftables", json.dumps(content))["input_logged"] is False
     content["nftables"].append({"rule": {"family": "inet", "table": "t", "chain": "seen", "expr": [{"log": None}]}})
     assert parse("nftables", json.dumps(content))["input_logged"] is True
+
+
+def test_apparmor_counts_only_the_profiles_that_bind() -> None:
+    facts = parse("apparmor", "at-boot\nkernel Y\n(enforce) 31\n(complain) 2\n(unconfined) 60\nend\n")
+    assert facts == {"installed": True, "at_boot": True, "kernel": True, "enforced": 31}
+    assert parse("apparmor", "absent\nkernel N\nend\n")["enforced"] == 0
+    for broken in ("at-boot\nend\n", "kernel Y\n", "kernel perhaps\nend\n", "kernel Y\n(enforce) many\nend\n"):
+        with pytest.raises(ValueError, match=r"end|kernel|many"):
+            parse("apparmor", broken)
+
+
+def test_sudo_s_exemptions_are_known_by_name_whatever_their_form() -> None:
+    bound = '{"Binding": [{"usergroup": "sudo"}], "Options": [{"umask": "0022"}]}'
+    everybody = '{"Options": [{"noexec": true}, {"requiretty": true}, {"umask": "0077"}]}'
+    rule = '{"User_List": [{"username": "alex"}], "Cmnd_Specs": [{"Options": [{"noexec": false}], "Commands": []}]}'
+    facts = parse("sudo_rules", f'{{"Defaults": [{everybody}, {bound}], "User_Specs": [{rule}]}}')
+    assert facts["exempt"] == ["%sudo", "alex"]
+    assert (facts["noexec"], facts["requiretty"], facts["umask"]) == (True, True, "0077")
+    later = '{"Options": [{"noexec": false}]}'
+    assert parse("sudo_rules", f'{{"Defaults": [{everybody}, {later}], "User_Specs": []}}')["noexec"] is False
