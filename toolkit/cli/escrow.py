@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,9 +15,7 @@ from toolkit.i18n import _
 
 if TYPE_CHECKING:
     from toolkit.escrow.opening import Asked, Kept
-    from toolkit.escrow.register import Register
     from toolkit.escrow.sealed import Identities
-    from toolkit.escrow.verifying import Result
     from toolkit.workspace import Workspace
 
 FORMATS = ("table", "csv")
@@ -64,7 +62,7 @@ def open_(
     output: Path | None,
 ) -> ExitCode:
     """Print the key on a terminal, or write it to a file; nowhere else."""
-    from toolkit.escrow import opening
+    from toolkit.escrow import opening, shown
 
     kept = _one([item for item in opening.of_host(workspace, communes, host, volume) if item.deposit.is_disk != backup])
     if output is None and not sys.stdout.isatty():
@@ -77,7 +75,7 @@ def open_(
         opening.write_key(output, inside.secret)
         click.echo(output)
     else:
-        _show(kept, inside.secret)
+        _print(shown.key(kept.deposit, inside.secret))
     if not backup:
         click.echo(_("this key is to be replaced: nomade apply --limit {host}").format(host=host), err=True)
     return ExitCode.OK
@@ -90,6 +88,7 @@ def open_(
 @_identity
 def verify(workspace: Workspace, communes: tuple[str, ...], identity: Path | None) -> ExitCode:
     """Exit 0: nothing wrong; 2: something is; 3: no laptop and no key."""
+    from toolkit.escrow import shown
     from toolkit.escrow.verifying import verify as examine
     from toolkit.fleet import load_all
 
@@ -100,12 +99,12 @@ def verify(workspace: Workspace, communes: tuple[str, ...], identity: Path | Non
         results = examine(workspace, config, fleet, keys)
         click.echo(f"{fleet.commune.name}")
         for result in results:
-            _tell(result)
+            _print(shown.result(result))
         wrong = any(result.problems for result in results)
         codes.append(
             ExitCode.NOT_COMPLIANT if wrong else ExitCode.OK if len(results) > 1 else ExitCode.NOTHING_EVALUATED
         )
-    _limits(keys is not None)
+    _print(["", *shown.limits(opened=keys is not None)], err=True)
     return worst(codes)
 
 
@@ -177,6 +176,7 @@ def rekey(
 def register(workspace: Workspace, communes: tuple[str, ...], format_name: str, output: Path | None) -> ExitCode:
     """Exit 0: the chain holds; 2: it does not. An empty register is no error: nobody opened anything."""
     from toolkit.escrow import register as book
+    from toolkit.escrow import shown
 
     selected = workspace.select(communes)
     if format_name == "csv" and len(selected) > 1:
@@ -188,10 +188,14 @@ def register(workspace: Workspace, communes: tuple[str, ...], format_name: str, 
         if format_name == "csv":
             _deliver(book.as_csv(found), output)
         else:
-            _table(commune, found)
-        for problem in found.problems:
-            click.echo(f"✗ {problem}", err=True)
+            _print(shown.register(commune, found))
+        _print([f"✗ {problem}" for problem in found.problems], err=True)
     return ExitCode.NOT_COMPLIANT if broken else ExitCode.OK
+
+
+def _print(lines: Iterable[str], *, err: bool = False) -> None:
+    for line in lines:
+        click.echo(line, err=err)
 
 
 def _one(found: Sequence[Kept]) -> Kept:
@@ -206,9 +210,11 @@ def _one(found: Sequence[Kept]) -> Kept:
 def _reason(given: str | None) -> str:
     from toolkit.report.plain import one_line
 
-    reason = one_line(given if given is not None else click.prompt(_("Why (goes to the register)"), err=True))
+    if given is None and sys.stdin.isatty():
+        given = str(click.prompt(_("Why (goes to the register)"), err=True))
+    reason = one_line(given or "")
     if not reason:
-        raise click.UsageError(_("say why: the register keeps it"))
+        raise click.UsageError(_("say why with --reason: the register keeps it"))
     return reason
 
 
@@ -216,43 +222,6 @@ def _identities(file: Path) -> Identities:
     from toolkit.escrow.sealed import identities
 
     return identities(file, lambda: str(click.prompt(_("Passphrase of the identity"), hide_input=True, err=True)))
-
-
-def _show(kept: Kept, secret: str) -> None:
-    """Show the key in groups of eight letters, each with the words to say on the telephone."""
-    from toolkit.escrow.spelling import groups
-
-    deposit = kept.deposit
-    click.echo(f"{deposit.endpoint}  {deposit.device}  {deposit.uuid}  {deposit.date}\n")
-    for number, (letters, words) in enumerate(groups(secret), 1):
-        click.echo(f"  {number}  {letters}   {words}")
-    click.echo("\n" + _("Type it in one go: no spaces, no capitals, {count} letters.").format(count=len(secret)))
-
-
-def _tell(result: Result) -> None:
-    item = result.deposit
-    name = result.subject if item is None else f"{result.subject}  {item.device}  {item.uuid}"
-    fine = _("whole, for today's recipients")
-    if result.opened:
-        fine += ", " + _("opened by this identity, inside and outside agree")
-    if item is None:
-        fine = _("in order")
-    for problem in result.problems or (fine,):
-        click.echo(f"  {'✗' if result.problems else '✓'} {name} : {problem}")
-
-
-def _limits(opened: bool) -> None:
-    """Say what was not proven; nobody should take an offline check for more than it is."""
-    click.echo("", err=True)
-    if not opened:
-        click.echo(_("Not proven here: that an identity opens these files (give --identity)."), err=True)
-    click.echo(
-        _(
-            "Not proven here: that a key still opens its disk. The endpoint proved it when the key was made; “nomade "
-            "audit” sees whether its slot changed since."
-        ),
-        err=True,
-    )
 
 
 def _replace(workspace: Workspace, chosen: Sequence[Kept], identity: Path | None, reason: str, now: bool) -> int:
@@ -297,13 +266,3 @@ def _deliver(content: bytes, output: Path | None) -> None:
         write_atomically(output, content, 0o640)
     except OSError as error:
         raise BadInputError(_("{file}: cannot be written: {error}").format(file=output, error=error.strerror)) from None
-
-
-def _table(commune: str, found: Register) -> None:
-    from toolkit.escrow.register import action
-    from toolkit.report.plain import one_line
-
-    click.echo(_("{commune}: {count} lines").format(commune=commune, count=len(found.entries)))
-    for item in found.entries:
-        parts = (str(item.number), item.time, item.who, action(item.action), item.endpoint, item.volume, item.reason)
-        click.echo("  " + "  ".join(one_line(part) for part in parts if part))

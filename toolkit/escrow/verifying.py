@@ -77,7 +77,7 @@ def _of_register(workspace: Workspace, commune: str) -> Result:
         _("{host}: read, and nobody asked to replace it: nomade escrow rotate").format(host=name)
         for name in sorted(replaced)
     ]
-    return Result(_("register: {count} lines").format(count=len(found.entries)), None, tuple(problems))
+    return Result(_("register ({count} lines)").format(count=len(found.entries)), None, tuple(problems))
 
 
 def _read_and_kept(workspace: Workspace, commune: str, found: register.Register) -> Iterator[str]:
