@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
+from functools import lru_cache
 
 # ECMA-48: CSI sequences, the string sequences (OSC, DCS, SOS, PM, APC) up to their end, then the two-byte ones.
 _ESCAPES = re.compile(
@@ -18,12 +19,19 @@ _HIDDEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 
 def block(text: str) -> str:
     """Return a text of several lines without escape sequences or invisible characters; tabs and newlines stay."""
+    # What Python calls printable has none of these; nearly all texts are, and a page holds hundreds of thousands.
+    return text if text.isprintable() else _block(text)
+
+
+@lru_cache(maxsize=4096)  # the same words of ours, with their non-breaking spaces, come back for every machine
+def _block(text: str) -> str:
     return _kept(_ESCAPES.sub("", text).replace("\r\n", "\n"), "\n\t")
 
 
 def one_line(text: str) -> str:
     """Return the text on one line, without escape sequences or invisible characters."""
-    return " ".join(_kept(_ESCAPES.sub("", text), "\n\t\r").split())
+    shown = text if text.isprintable() else _kept(_ESCAPES.sub("", text), "\n\t\r")
+    return " ".join(shown.split())
 
 
 def escaped(document: str) -> str:
