@@ -62,8 +62,18 @@ def record(workspace: Workspace, commune: str, names: Collection[str]) -> None:
         for name in sorted(names)
         if name in of_hosts
     }
+    _write(workspace, commune, {**_known(workspace, commune), **entries})
+
+
+def forget(workspace: Workspace, commune: str, name: str) -> None:
+    """Forget what one endpoint was set up with; nothing when it never was. Raises as `record`."""
+    kept = dict(_known(workspace, commune))
+    if kept.pop(name, None):
+        _write(workspace, commune, kept)
+
+
+def _write(workspace: Workspace, commune: str, kept: Mapping[str, Mapping[str, Any]]) -> None:
     path = _record_file(workspace, commune)
-    kept = {**_known(workspace, commune), **entries}
     try:
         path.parent.mkdir(mode=0o700, exist_ok=True)
         write_atomically(path, json.dumps(dict(sorted(kept.items())), ensure_ascii=False) + "\n", 0o600)

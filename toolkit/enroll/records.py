@@ -54,3 +54,16 @@ def record(
         if entry != before:
             text = yaml.safe_dump({**entries, name: entry}, sort_keys=True, allow_unicode=True)
             write_atomically(workspace.commune(commune).enrolment, text)
+
+
+def forget(workspace: Workspace, commune: str, name: str) -> None:
+    """Take one endpoint out of `enrolment.yml` and its pin out of `known_hosts`; nothing when it is in neither.
+
+    Raises:
+        ProblemsError: `enrolment.yml` is damaged; it is left as it is.
+    """
+    with alone(workspace.state / "locks" / "enrolment"):
+        entries = {known: entry.model_dump(mode="json") for known, entry in reach.enrolment(workspace, commune).items()}
+        if entries.pop(name, None):
+            write_atomically(workspace.commune(commune).enrolment, yaml.safe_dump(entries, allow_unicode=True))
+        known_hosts.unpin(workspace.commune(commune).known_hosts, name)

@@ -42,8 +42,11 @@ def _printable(line: str) -> str:
     return "".join(character if character.isprintable() or character == "\t" else "�" for character in line)
 
 
-def outcome(run: Run) -> Iterator[str]:
-    """Yield the closing lines: totals, those that failed with the reason, those not reached, apart."""
+def outcome(run: Run, again: str = "") -> Iterator[str]:
+    """Yield the closing lines: totals, those that failed with the reason, those not reached, apart.
+
+    `again`: the command that does the rest, when it is neither `plan` nor `apply`.
+    """
     done = run.in_state(State.OK, State.CHANGED)
     pattern = (
         _("{commune}: {done} of {all} endpoints checked, {changed} would change; nothing was changed")
@@ -59,7 +62,8 @@ def outcome(run: Run) -> Iterator[str]:
     if absent:
         names = ",".join(endpoint.name for endpoint in absent)
         verb = "plan" if run.check else "apply"
-        yield _("When they are back: {command}").format(command=f"nomade {verb} -c {run.commune} -l {names}")
+        command = again or f"nomade {verb} -c {run.commune} -l {names}"
+        yield _("When they are back: {command}").format(command=command)
     if run.log is not None:
         yield _("Log: {log}").format(log=run.log)
 

@@ -117,6 +117,13 @@ def pin(path: Path, name: str, key: HostKey) -> None:
     write_atomically(path, "".join(sorted([*lines, key.line(name)])))
 
 
+def unpin(path: Path, name: str) -> None:
+    """Take the pin of `name` away; nothing when there is none."""
+    if name in pins(path):
+        lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+        write_atomically(path, "".join(line for line in lines if line.split(maxsplit=1)[:1] != [name]))
+
+
 def changed(name: str, pinned: HostKey, shown: HostKey, path: Path) -> str:
     """Return the one loud line about a host key that is not the pinned one."""
     return _(

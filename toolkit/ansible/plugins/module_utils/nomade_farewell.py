@@ -90,23 +90,23 @@ def ours(account: str) -> bool:
         return False
 
 
-def say_farewell(steps: Steps, account: str, purge: list[str]) -> None:
+def say_farewell(steps: Steps, account: str, purge: list[str]) -> str:
     """Write down the last step, durably, and start it apart from this connection.
 
-    The account stays, with its sudo rule, when nobody else could administer the machine: `steps.left` says so.
+    Returns “done”, or “waits” when nothing was done: nobody else could administer the machine. An account that
+    enrolment found there stays, and `steps.left` says so.
     """
+    mine = ours(account)
+    if mine and not way_in():
+        return "waits"
     steps.changed += [facts["path"] for facts in steps.kept if is_last(facts["path"])]
-    keeps = not ours(account) or not way_in()
-    if keeps:
-        steps.left.append(f"{account}: account")
-    else:
-        steps.changed.append(account)
+    (steps.changed if mine else steps.left).append(account)
     if steps.check:
-        return
+        return "done"
     lines = [*_tunnel(steps), *_keys(), *_packages(purge), *_folders(steps)]
     script = _SCRIPT.format(
         steps="\n".join(lines),
-        account=":" if keeps else _ACCOUNT.format(name=shlex.quote(account)),
+        account=_ACCOUNT.format(name=shlex.quote(account)) if mine else ":",
         wanted=WANTED,
         unit=UNIT,
         home=HOME,
@@ -119,6 +119,7 @@ def say_farewell(steps: Steps, account: str, purge: list[str]) -> None:
         os.symlink(UNIT, WANTED)
     steps.run(["systemctl", "daemon-reload"])
     steps.run(["systemctl", "start", "--no-block", "nomade-farewell.service"])
+    return "done"
 
 
 def _tunnel(steps: Steps) -> Iterator[str]:

@@ -27,7 +27,8 @@ def take(step: str, steps: Steps, params: dict[str, Any]) -> dict[str, Any]:
         steps.remove_packages(kept=WAY_IN)
     elif step == "last":
         installed = steps.packages["installed"]
-        say_farewell(steps, params["account"], [name for name in WAY_IN if params["packages"] and name in installed])
+        purge = [name for name in WAY_IN if params["packages"] and name in installed]
+        outcome["last"] = say_farewell(steps, params["account"], purge)
     return outcome | {"packages": steps.packages, "known": bool(steps.baseline) and not steps.baseline.get("late")}
 
 
