@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help setup messages lint unit test demo test-roles bench judge clean
+.PHONY: help setup messages lint unit test test-vm demo test-roles bench judge clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -29,10 +29,13 @@ lint: $(STAMP) ## Format check, lint, types, YAML, roles
 	$(BIN)/ansible-lint --offline --strict
 
 unit: messages ## Tests that need no container
-	$(BIN)/pytest -m 'not lab and not browser and not package'
+	$(BIN)/pytest -m 'not lab and not browser and not package and not vm'
 
-test: lint messages ## Everything .ci/run checks
-	$(BIN)/pytest
+test: lint messages ## Everything .ci/run checks, but for test-vm
+	$(BIN)/pytest -m 'not vm'
+
+test-vm: messages ## Machines that really boot: disks, kernel, TPM (as root)
+	$(BIN)/pytest -m vm tests/vm
 
 demo: messages ## The main job on a lab of containers (KEEP=1 leaves it running)
 	inventories/demo/run

@@ -17,11 +17,12 @@ def command() -> None:
 @command.command(help=_("Start the stand-in fleet of the workspace and wait until every endpoint answers."))
 @options.workspace
 @click.option("--only", "only", multiple=True, metavar="HOST", help=_("Only this endpoint (repeatable)."))
-def up(workspace: Workspace, only: tuple[str, ...]) -> None:
+@click.option("--vm", "virtual", is_flag=True, help=_("Virtual machines with Debian’s own kernel, not containers."))
+def up(workspace: Workspace, only: tuple[str, ...], virtual: bool) -> None:
     """Start, then list."""
     from toolkit.lab.machines import Lab
 
-    stands = Lab(workspace).up(only, progress=lambda line: click.echo(line, err=True))
+    stands = Lab(workspace).up(only, progress=lambda line: click.echo(line, err=True), virtual=virtual)
     for stand in stands:
         click.echo(_row(stand.name, stand.kind, stand.release, stand.state, stand.addresses))
 
@@ -29,11 +30,11 @@ def up(workspace: Workspace, only: tuple[str, ...]) -> None:
 @command.command(help=_("End the stand-in fleet of the workspace; ends nothing else."))
 @options.workspace
 def down(workspace: Workspace) -> None:
-    """End the containers and networks."""
+    """End the stand-ins and networks."""
     from toolkit.lab.machines import Lab
 
     ended = Lab(workspace).down()
-    click.echo(_("{count} containers ended").format(count=ended), err=True)
+    click.echo(_("{count} machines ended").format(count=ended), err=True)
 
 
 @command.command("list", help=_("List the endpoints of the lab, their state and addresses."))
@@ -55,13 +56,18 @@ def list_(workspace: Workspace, every: bool) -> None:
 @options.workspace
 @click.argument("host")
 def shell(workspace: Workspace, host: str) -> None:
-    """Become `docker exec`."""
+    """Become `docker exec`, or ssh to a virtual machine."""
     import os
     import sys
 
     from toolkit.lab.machines import Lab, named
+    from toolkit.lab.virtual import machine
 
-    container = named(Lab(workspace), host)
+    lab = Lab(workspace)
+    container = named(lab, host)
+    if host in machine.hosts(lab.name):
+        stand = lab.virtual(host)
+        os.execvp("ssh", ["ssh", *stand.ssh_options(), f"root@{stand.endpoint.bench}"])  # noqa: S606
     terminal = ["--tty"] if sys.stdin.isatty() else []
     os.execvp("docker", ["docker", "exec", "--interactive", *terminal, container, "/bin/bash", "-l"])  # noqa: S606
 

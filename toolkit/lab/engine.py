@@ -148,11 +148,27 @@ def pid_of(container: str) -> int:
     return int(run("inspect", "--format", "{{.State.Pid}}", container))
 
 
+def state(container: str) -> str:
+    """Return docker's word for the state of a container: running, exited, paused or created."""
+    return run("inspect", "--format", "{{.State.Status}}", container)
+
+
+def label(container: str, name: str) -> str:
+    """Return the value of one label of a container."""
+    return run("inspect", "--format", f'{{{{index .Config.Labels "{name}"}}}}', container)
+
+
 def exists(kind: str, name: str) -> bool:
     """Return whether there is a `kind` (container, network, image) of that name."""
     with contextlib.suppress(EngineError):
         return bool(run(kind, "inspect", "--format", "yes", name))
     return False
+
+
+def forget_container(name: str) -> None:
+    """Remove a container, running or not, if it is there."""
+    if exists("container", name):
+        run("rm", "--force", "--volumes", name)
 
 
 def forget_image(name: str) -> None:

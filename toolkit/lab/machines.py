@@ -15,6 +15,8 @@ from toolkit.errors import BadInputError, NomadeError
 from toolkit.i18n import _
 from toolkit.lab import containers, desktop_images, engine, images, keys, networks, topology
 from toolkit.lab.networks import LAB, MACHINE, RECIPE
+from toolkit.lab.virtual import machine as virtual_machines
+from toolkit.lab.virtual.machine import VirtualMachine
 from toolkit.workspace import Workspace
 
 DEPOT = "depot"
@@ -49,8 +51,12 @@ class Lab:
         """Return the docker name of a stand-in."""
         return f"{self.name}-{host}"
 
-    def up(self, only: Sequence[str] = (), progress: Callable[[str], None] = lambda _line: None) -> list[Stand]:
+    def up(
+        self, only: Sequence[str] = (), progress: Callable[[str], None] = lambda _line: None, *, virtual: bool = False
+    ) -> list[Stand]:
         """Start the stand-ins (all, or those named in `only`) and wait until their sshd answers; idempotent.
+
+        They are containers, or with `virtual` virtual machines, made anew where there is none; one that exists is kept.
 
         Raises:
             BadInputError: the workspace's files are wrong, or another lab uses its networks.
@@ -62,19 +68,30 @@ class Lab:
         made, desktops = _images(machines, progress)
         networks.ensure(self.name, str(self.workspace.root), plan.networks)
         self._start_depot(plan, made)
+        there = virtual_machines.hosts(self.name)
+        apart = [machine for machine in machines if virtual or machine.name in there]
         for machine in machines:
-            self._start(machine, plan, (desktops if machine.desktop else made)[machine.release])
+            if machine in apart:
+                engine.forget_container(self.container(machine.name))
+                self.virtual(machine.name).ensure(progress)
+            else:
+                self._start(machine, plan, (desktops if machine.desktop else made)[machine.release])
             progress(_("{endpoint}: started ({release})").format(endpoint=machine.name, release=machine.release))
-        self._prepare(machines)
+        self._prepare([machine for machine in machines if machine not in apart])
         return self.stands()
+
+    def virtual(self, host: str) -> VirtualMachine:
+        """Return the virtual machine of an endpoint, whether it exists or not. Raises BadInputError."""
+        return VirtualMachine(self.name, self.workspace, self.plan(), host)
 
     def down(self) -> int:
         """End the containers and networks of this lab, and dockerd if this toolkit started it and no lab is left.
 
-        Returns how many containers were ended. Nothing to end is not an error.
+        Returns how many stand-ins were ended. Nothing to end is not an error.
         """
+        apart = virtual_machines.remove_all(self.name)
         if not engine.answers():
-            return 0
+            return apart
         containers = engine.labelled("container", f"{LAB}={self.name}", "{{.Names}}")
         if containers:
             engine.run("rm", "--force", "--volumes", *containers)
@@ -82,7 +99,7 @@ class Lab:
         (keys.folder(self.workspace) / "known_hosts").unlink(missing_ok=True)
         if not engine.labelled("container", LAB, "{{.Names}}"):
             engine.release()
-        return len(containers)
+        return len(containers) + apart
 
     def stands(self) -> list[Stand]:
         """Return every endpoint of the fleet with the state of its stand-in, in fleet order. Raises BadInputError."""
@@ -91,6 +108,7 @@ class Lab:
             template = f'{{{{.Label "{MACHINE}"}}}}\t{{{{.State}}}}'
             rows = engine.labelled("container", f"{LAB}={self.name}", template)
             states = dict(row.split("\t") for row in rows)
+        states |= {host: virtual_machines.state(self.name, host) for host in virtual_machines.hosts(self.name)}
         return [
             Stand(
                 machine.name,
@@ -105,7 +123,12 @@ class Lab:
     def exec(
         self, host: str, argv: Sequence[str], *, stdin: bytes = b"", timeout: float = 120
     ) -> subprocess.CompletedProcess[bytes]:
-        """Run a command as root inside a stand-in, past its network and sshd; the caller judges the exit status."""
+        """Run a command as root inside a stand-in, past its network and sshd; the caller judges the exit status.
+
+        A virtual machine has no such way in: there it goes through sshd, with the lab's key.
+        """
+        if host in virtual_machines.hosts(self.name):
+            return self.virtual(host).run(argv, stdin=stdin, timeout=timeout)
         command = ["docker", "exec", "--interactive", self.container(host), *argv]
         return subprocess.run(command, input=stdin, capture_output=True, timeout=timeout, check=False)
 
@@ -140,6 +163,9 @@ class Lab:
 
     def restart(self, host: str, *, kill: bool = False) -> None:
         """Restart a stand-in and wait for its sshd; `kill` is a power cut instead of an orderly shutdown."""
+        if host in virtual_machines.hosts(self.name):
+            self.virtual(host).restart(kill=kill)
+            return
         if kill:
             engine.run("kill", self.container(host))
         else:
@@ -152,13 +178,13 @@ class Lab:
         options = ["--name", container, "--network", networks.name_of(self.name, topology.BENCH)]
         options += containers.options(machine, plan.depot)
         recipe = _digest([*options, image.name, asdict(machine), containers.BOOT.read_text(encoding="utf-8")])
-        if engine.exists("container", container) and _label(container, RECIPE) != recipe:
+        if engine.exists("container", container) and engine.label(container, RECIPE) != recipe:
             engine.run("rm", "--force", "--volumes", container)
         if not engine.exists("container", container):
             engine.run("create", *options, *self._labels(machine.name, recipe), image.name, containers.BOOT_INSIDE)
         for attachment in machine.attachments:
             networks.attach(self.name, attachment.network, container, attachment.address)
-        match _state(container):
+        match engine.state(container):
             case "paused" | "running" as state:
                 if state == "paused":
                     engine.run("unpause", container)
@@ -177,7 +203,7 @@ class Lab:
         keeps = [str(image.keep) for _release, image in sorted(made.items())]
         recipe = _digest([plan.depot, script.read_text(encoding="utf-8"), *keeps])
         if engine.exists("container", container):
-            if _label(container, RECIPE) == recipe and _state(container) == "running":
+            if engine.label(container, RECIPE) == recipe and engine.state(container) == "running":
                 return
             engine.run("rm", "--force", container)
         options = [
@@ -205,17 +231,18 @@ class Lab:
         running = [stand for stand in self.stands() if stand.state == "running"]
         keys.write_known_hosts(
             self.workspace,
-            (
-                (stand.name, stand.addresses[topology.BENCH], keys.host_keys(self.container(stand.name)))
-                for stand in running
-            ),
+            ((stand.name, stand.addresses[topology.BENCH], self._host_keys(stand.name)) for stand in running),
         )
+
+    def _host_keys(self, host: str) -> list[str]:
+        apart = host in virtual_machines.hosts(self.name)
+        return [self.virtual(host).host_key()] if apart else keys.host_keys(self.container(host))
 
     def _wait(self, machines: Sequence[topology.Machine]) -> None:
         deadline = time.monotonic() + _BOOT_SECONDS
         for machine in machines:
             while not answers(machine.bench, 22):
-                if time.monotonic() > deadline or _state(self.container(machine.name)) != "running":
+                if time.monotonic() > deadline or engine.state(self.container(machine.name)) != "running":
                     raise NomadeError(
                         _("lab: {endpoint} does not answer on {address}, port 22: see docker logs {container}").format(
                             endpoint=machine.name, address=machine.bench, container=self.container(machine.name)
@@ -250,14 +277,6 @@ def answers(address: str, port: int) -> bool:
 
 def _digest(parts: Sequence[object]) -> str:
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
-
-
-def _state(container: str) -> str:
-    return engine.run("inspect", "--format", "{{.State.Status}}", container)
-
-
-def _label(container: str, label: str) -> str:
-    return engine.run("inspect", "--format", f'{{{{index .Config.Labels "{label}"}}}}', container)
 
 
 def all_labs() -> dict[str, str]:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
+from typing import Annotated
+
+from pydantic import Field
 
 from toolkit import fleet
 from toolkit.errors import BadInputError, ProblemsError
 from toolkit.fleet.document import read
 from toolkit.fleet.model import Flag, Model
 from toolkit.fleet.problems import validate
-from toolkit.fleet.text import Address, Network
+from toolkit.fleet.text import Address, Name, Network
 from toolkit.i18n import _
 from toolkit.lab.sources import RELEASES
 from toolkit.workspace import Workspace
@@ -32,6 +35,16 @@ class Networks(Model):
     """Where gateways have their public address and laptops are guests."""
 
 
+class Hardware(Model):
+    """What a virtual machine is made of. `memory` and `disks` (beside the first one) are MiB."""
+
+    memory: Annotated[int, Field(ge=512)] = 1024
+    processors: Annotated[int, Field(ge=1)] = 2
+    encrypted_root: Flag = False
+    disks: tuple[int, ...] = ()
+    tpm: Flag = False
+
+
 class LabFile(Model):
     """What `lab.yml` says, beside `nomade.yml`."""
 
@@ -40,6 +53,8 @@ class LabFile(Model):
     """The package depot, on the bench."""
     luks_images: Flag = False
     """Laptops get an encrypted volume in a file."""
+    virtual: dict[Name, Hardware] = Field(default_factory=dict)
+    """What endpoints are made of when they are virtual machines (`nomade lab up --vm`)."""
     desktops: tuple[str, ...] = ()
     """Endpoints with GNOME instead of a bare window manager: a larger image, made when one is asked for."""
 
@@ -63,6 +78,7 @@ class Machine:
     attachments: tuple[Attachment, ...]
     router: str
     volume: bool = False
+    hardware: Hardware = field(default_factory=Hardware)
     desktop: bool = False
 
     @property
@@ -171,7 +187,8 @@ def _machines(one: fleet.Fleet, lab_file: LabFile, guests: Iterator[ipaddress.IP
             (bench, *others),
             router,
             volume,
-            desktop,
+            desktop=desktop,
+            hardware=lab_file.virtual.get(endpoint.name, Hardware()),
         )
 
 
