@@ -11,7 +11,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from tests.report.sample import SMALL, report
+from tests.report.sample import SMALL, TREND, WAIVERS, report
 from tests.report.test_formats import HOSTILE, TERMINAL, hostile_report
 from toolkit.report import render
 from toolkit.report.model import Report
@@ -70,14 +70,14 @@ def test_the_page_is_quiet_and_has_one_title_and_ordered_headings(browser: Brows
 
 
 def test_axe_finds_no_violation_with_everything_open(browser: Browser, tmp_path: Path) -> None:
-    page = opened(browser, tmp_path, report(SMALL))
+    page = opened(browser, tmp_path, report(SMALL, waivers=WAIVERS, trend=TREND))
     open_all(page)
     found = Axe().run(page, options=RULES)
     assert found.violations_count == 0, found.generate_report()
 
 
 def test_axe_finds_enough_contrast_in_the_dark(browser: Browser, tmp_path: Path) -> None:
-    page = opened(browser, tmp_path, report(SMALL), scheme="dark")
+    page = opened(browser, tmp_path, report(SMALL, waivers=WAIVERS, trend=TREND), scheme="dark")
     open_all(page)
     found = Axe().run(
         page, options={"resultTypes": ["violations"], "runOnly": {"type": "rule", "values": ["color-contrast"]}}
@@ -85,7 +85,9 @@ def test_axe_finds_enough_contrast_in_the_dark(browser: Browser, tmp_path: Path)
     assert found.violations_count == 0, found.generate_report()
 
 
-@pytest.mark.parametrize("shown", [report(), hostile_report("é" * 400)], ids=["sample", "long words"])
+@pytest.mark.parametrize(
+    "shown", [report(waivers=WAIVERS, trend=TREND), hostile_report("é" * 400)], ids=["sample", "long words"]
+)
 def test_nothing_scrolls_sideways_at_320_pixels(browser: Browser, tmp_path: Path, shown: Report) -> None:
     page = opened(browser, tmp_path, shown, width=320)
     open_all(page)
@@ -148,3 +150,24 @@ def test_print_shows_every_action_and_leaves_the_details_out(browser: Browser, t
 def test_a_commune_nobody_checked_is_nowhere_green(browser: Browser, tmp_path: Path) -> None:
     page = opened(browser, tmp_path, report(now=report().generated_at + timedelta(days=400)))
     assert page.locator("main > section:not(.reading) .s-compliant").count() == 0
+
+
+def test_the_history_is_drawn_and_said_in_words(browser: Browser, tmp_path: Path) -> None:
+    page = opened(browser, tmp_path, report(trend=TREND))
+    drawing = page.locator("svg.trend")
+    assert drawing.get_attribute("role") == "img"
+    assert drawing.locator("rect").count() == 3 * len(TREND)
+    assert "23 novembre 2026" in drawing.locator("title").inner_html()
+    page.locator("summary", has_text="en toutes lettres").click()
+    assert page.locator("li", has_text="2 novembre 2026").first.is_visible()
+
+
+def test_everything_is_there_without_javascript(browser: Browser, tmp_path: Path) -> None:
+    path = tmp_path / "page.html"
+    path.write_text(str(render([report(waivers=WAIVERS, trend=TREND)], "html")), encoding="utf-8")
+    page = browser.new_context(java_script_enabled=False).new_page()
+    page.goto(path.as_uri())
+    for title in ("Que faire d’abord", "Les postes", "L’évolution", "Sans nouvelles récentes", "Les dérogations"):
+        assert page.get_by_role("heading", name=title).is_visible(), title
+    page.locator("details.line.r-fail summary").first.click()
+    assert page.locator("details.line.r-fail dl").first.is_visible()

@@ -12,12 +12,14 @@ from toolkit.cli import options
 from toolkit.i18n import _, language
 
 if TYPE_CHECKING:
+    from datetime import date
+
     from toolkit.report.model import Report
     from toolkit.workspace import Workspace
 
 # Written out, because finding them by walking toolkit/report would import every renderer to print a help text; a test
 # keeps it equal to what is there.
-FORMATS = ("csv", "html", "json", "jsonl", "junit", "md", "prom", "sarif", "table")
+FORMATS = ("csv", "html", "json", "jsonl", "junit", "md", "pdf", "prom", "sarif", "table")
 
 _format = click.option(
     "-f",
@@ -48,18 +50,24 @@ def command() -> None:
 @options.workspace
 @options.communes
 @options.all_communes_anyhow
+@options.max_age
+@options.as_of
 @_format
 @_output
 @_no_color
 def commune(
-    workspace: Workspace, communes: tuple[str, ...], format_name: str, output: Path | None, no_colour: bool
+    workspace: Workspace,
+    communes: tuple[str, ...],
+    max_age: int | None,
+    as_of: date | None,
+    format_name: str,
+    output: Path | None,
+    no_colour: bool,
 ) -> int:
     """Write one report per commune and print the paths, or the report itself."""
-    from toolkit.report.commune import default_folder
-
-    reports = _reports(workspace, workspace.select(communes))
+    reports = _reports(workspace, workspace.select(communes), max_age=max_age, as_of=as_of)
     if output is None and format_name == "html":
-        output = default_folder(workspace)
+        output = _folder(workspace, as_of)
     return _deliver(reports, format_name, output, no_colour=no_colour)
 
 
@@ -68,6 +76,8 @@ def commune(
 @options.workspace
 @options.communes
 @options.all_communes_anyhow
+@options.max_age
+@options.as_of
 @_format
 @_output
 @_no_color
@@ -75,17 +85,19 @@ def post(
     workspace: Workspace,
     communes: tuple[str, ...],
     host: str,
+    max_age: int | None,
+    as_of: date | None,
     format_name: str,
     output: Path | None,
     no_colour: bool,
 ) -> int:
     """Write the report of one post and print its path, or the report itself."""
-    from toolkit.report.commune import commune_of, default_folder
+    from toolkit.report.commune import commune_of
 
     found = commune_of(workspace, workspace.select(communes), host)
-    reports = _reports(workspace, [found], host)
+    reports = _reports(workspace, [found], host, max_age=max_age, as_of=as_of)
     if output is None and format_name == "html":
-        folder = default_folder(workspace) / found
+        folder = _folder(workspace, as_of) / found
         folder.mkdir(mode=0o750, exist_ok=True)
         output = folder
     return _deliver(reports, format_name, output, name=host, no_colour=no_colour)
@@ -143,12 +155,30 @@ def _only_one(documents: Sized, format_name: str) -> None:
         raise click.UsageError(_("several communes do not share one document: name one with --commune"))
 
 
-def _reports(workspace: Workspace, communes: list[str], host: str | None = None) -> list[Report]:
+def _folder(workspace: Workspace, as_of: date | None) -> Path:
+    """Return where pages go: those of a past day apart, so that nobody takes one for today's."""
+    from toolkit.report.commune import default_folder
+
+    folder = default_folder(workspace)
+    if as_of is not None:
+        folder /= as_of.isoformat()
+        folder.mkdir(mode=0o750, exist_ok=True)
+    return folder
+
+
+def _reports(
+    workspace: Workspace,
+    communes: list[str],
+    host: str | None = None,
+    *,
+    max_age: int | None = None,
+    as_of: date | None = None,
+) -> list[Report]:
     from datetime import UTC, datetime
 
     from toolkit.report.commune import reports
 
-    return reports(workspace, communes, language(), datetime.now(UTC), host=host)
+    return reports(workspace, communes, language(), datetime.now(UTC), host=host, max_age=max_age, as_of=as_of)
 
 
 def _deliver(
@@ -164,4 +194,35 @@ def _deliver(
         return 0
     _only_one(reports, format_name)
     click.echo(render(reports, format_name, look(no_colour=no_colour, full=True)), nl=False)
+    return 0
+
+
+@command.command(
+    "diff", help=_("What changed in a commune since a day: mended, got worse, new, machines come and gone.")
+)
+@options.workspace
+@options.communes
+@options.all_communes_anyhow
+@options.day("--since", _("Day from whose beginning on changes count (2026-01-31)."), required=True)
+@click.option(
+    "-f",
+    "--format",
+    "format_name",
+    type=click.Choice(("json", "table")),
+    default="table",
+    show_default=True,
+    help=_("Format of the report."),
+)
+def diff(workspace: Workspace, communes: tuple[str, ...], since: date, format_name: str) -> int:
+    """Print what changed; that something did is not a failure."""
+    from datetime import UTC, datetime
+
+    from toolkit import history_view
+
+    found = history_view.differences(workspace, workspace.select(communes), since, language(), datetime.now(UTC))
+    if format_name == "json":
+        click.echo(history_view.document(found, language()), nl=False)
+        return 0
+    for line in history_view.lines(found, language()):
+        click.echo(line)
     return 0

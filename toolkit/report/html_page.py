@@ -22,6 +22,22 @@ from toolkit.report.wording import translator
 
 FORMAT = "html"
 
+# Icons on paper; the words are beside them, as on the page.
+SIGNS = {
+    "urgent": "✖",
+    "failing": "▲",
+    "never": "○",
+    "silent": "◌",
+    "stale": "◷",
+    "uncertain": "?",
+    "compliant": "✔",
+    "pass": "✔",
+    "fail": "✖",
+    "error": "?",
+    "manual": "✎",
+    "not_applicable": "–",
+}
+
 _TEMPLATES = Path(__file__).parent / "templates"
 
 # French typography: a space that does not break before « : ; ? ! » » and after « « ».
@@ -43,11 +59,19 @@ def render(reports: Sequence[Report], look: Look) -> str:
     if len(reports) != 1:
         raise BadInputError(_("an HTML page is for one commune: name it with --commune"))
     report = reports[0]
-    return page("commune.html.j2", report.language, report=report, view=html_view.View(report))
+    return of_report(report)
 
 
-def page(template: str, language: str, **values: Any) -> str:
-    """Return one page of `templates/` with these values, in one language: our style by its hash, no script."""
+def of_report(report: Report, *, paper: bool = False) -> str:
+    """Return the page of a commune; for `paper`, everything that is read there stands open and no link is needed."""
+    return page("commune.html.j2", report.language, paper=paper, report=report, view=html_view.View(report))
+
+
+def page(template: str, language: str, *, paper: bool = False, **values: Any) -> str:
+    """Return one page of `templates/` with these values, in one language: our style by its hash, no script.
+
+    On `paper` icons are signs of the font: what prints does not follow references between drawings.
+    """
     style = _style()
     return (
         _environment(language)
@@ -55,6 +79,8 @@ def page(template: str, language: str, **values: Any) -> str:
         .render(
             **values,
             language=language,
+            paper=paper,
+            signs=SIGNS,
             style=Markup(style),  # noqa: S704 — our own file
             policy=_policy(style),
             version=__version__,

@@ -7,8 +7,10 @@ from functools import cached_property
 
 from toolkit.finding import Section, Severity, Verdict
 from toolkit.report import wording
+from toolkit.report.brief import brief
 from toolkit.report.judgement import state_counts
-from toolkit.report.model import Action, Line, Machine, Post, Report, State
+from toolkit.report.model import Action, Line, Machine, Post, Report, State, WaiverUse
+from toolkit.report.trend_chart import COLOURS, Chart, chart
 
 # The rest of the list is one click away; more at once is not read.
 _FIRST_ACTIONS = 5
@@ -23,6 +25,15 @@ class Segment:
     state: State
     start: float
     width: float
+
+    @property
+    def colour(self) -> str:
+        """For readers that apply no style sheet to drawings; the page's own says it again, and for the dark."""
+        return COLOURS[self.state]
+
+
+def is_old(machine: Machine) -> bool:
+    return any(line.stale for line in machine.lines)
 
 
 @dataclass(frozen=True)
@@ -111,14 +122,41 @@ class View:
         used = {part.name for part in parts if part}
         return [machine for machine in self.report.machines if machine.name not in used]
 
+    def todo(self, post: Post) -> list[Action]:
+        """What there is to do on the machines of a post, the most pressing first."""
+        names = {part.name for part in (post.laptop, post.office_pc, post.gateway) if part}
+        return [action for action in self.report.actions if names & set(action.machines)]
+
+    @property
+    def without_news(self) -> list[Machine]:
+        """Machines whose evidence is old or whose last attempt failed, the longest first."""
+        found = [item for item in self.report.machines if item.state in (State.STALE, State.SILENT) or is_old(item)]
+        return sorted(found, key=lambda item: (item.collected_at or self.report.generated_at, item.name))
+
+    @cached_property
+    def trend(self) -> Chart | None:
+        return chart(self.report) if self.report.trend else None
+
+    @property
+    def brief(self) -> tuple[str, ...]:
+        """What comes after the headline, for those who read five lines."""
+        return brief(self.report)
+
     def failing(self, machine: Machine) -> list[Line]:
-        return [line for line in machine.lines if line.verdict is Verdict.FAIL]
+        return [line for line in machine.lines if line.is_open]
+
+    def accepted(self, machine: Machine) -> list[Line]:
+        return [line for line in machine.lines if line.waived]
+
+    def outdated(self, machine: Machine) -> list[Line]:
+        """What was met too long ago to vouch for today."""
+        return [line for line in machine.lines if line.stale and line.verdict is Verdict.PASS]
 
     def unchecked(self, machine: Machine) -> list[Line]:
         return [line for line in machine.lines if line.verdict in (Verdict.ERROR, Verdict.MANUAL)]
 
     def passing(self, machine: Machine) -> list[Line]:
-        return [line for line in machine.lines if line.verdict is Verdict.PASS]
+        return [line for line in machine.lines if line.verdict is Verdict.PASS and not line.stale]
 
     def outside(self, machine: Machine) -> list[Line]:
         return [line for line in machine.lines if line.verdict is Verdict.NOT_APPLICABLE]
@@ -129,6 +167,9 @@ class View:
 
     def shown(self, section: Section) -> str:
         return section.text[:_RAW_LIMIT]
+
+    def waivers(self, expired: bool) -> tuple[WaiverUse, ...]:
+        return self.report.expired_waivers if expired else self.report.waivers
 
     def is_cut(self, section: Section) -> bool:
         return len(section.text) > _RAW_LIMIT
