@@ -101,6 +101,21 @@ def test_other_kinds_and_machines_outside_a_post_are_not_applicable() -> None:
     assert (alone.verdict, alone.reason) == (Verdict.NOT_APPLICABLE, "no_post")
 
 
+NO_DESKTOP = "desktop none\nsession openbox\nend\n"
+
+
+def test_a_control_about_what_the_machine_has_not_is_not_applicable_and_never_passes() -> None:
+    found = findings(evidence(desktop=section("desktop", NO_DESKTOP)))
+    locks = found["desktop-screen-locks"]
+    assert (locks.verdict, locks.reason) == (Verdict.NOT_APPLICABLE, "not_here")
+    assert found["desktop-sessions-known"].verdict is Verdict.FAIL  # the screen that nothing locks still shows
+
+
+def test_a_machine_that_does_not_say_what_it_has_is_an_error() -> None:
+    found = findings(evidence(desktop=section("desktop", "session openbox\nend\n")))["desktop-screen-locks"]
+    assert (found.verdict, found.reason) == (Verdict.ERROR, "unparsable")
+
+
 def test_a_control_that_nobody_declared_is_manual() -> None:
     found = findings(evidence())["charter-signed"]
     assert (found.verdict, found.reason, found.probe) == (Verdict.MANUAL, "undeclared", None)
