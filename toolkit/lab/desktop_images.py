@@ -27,6 +27,8 @@ apt-get --quiet update
 apt-get --quiet --yes --option APT::Install-Recommends=false --option Dpkg::Options::=--force-unsafe-io \
   --option Dir::Cache::archives=/tmp/archives install "$@"
 rm -r /usr/sbin/policy-rc.d /tmp/archives
+# A container has no screen: GDM would fail and start again every ten seconds.
+ln -sf /usr/lib/systemd/system/multi-user.target /etc/systemd/system/default.target
 rm -f /etc/ssh/ssh_host_*_key* /var/lib/dbus/machine-id
 : > /etc/machine-id
 """
