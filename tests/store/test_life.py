@@ -44,7 +44,10 @@ def old_store_in_postgresql(store: Store) -> None:
     for statement in (
         "ALTER TABLE runs DROP COLUMN complete",
         "ALTER TABLE runs DROP COLUMN expected",
-        "ALTER TABLE endpoint_audits DROP COLUMN rejudged_at",
+        *(
+            f"ALTER TABLE endpoint_audits DROP COLUMN {name}"
+            for name in ("rejudged_at", "passed", "failed", "unjudged")
+        ),
         "UPDATE store_schema SET version = 1",
     ):
         change(store, statement)
@@ -61,6 +64,8 @@ def test_an_old_store_is_brought_up_to_date_and_says_the_same(sqlite_url: str, o
     latest = store.latest("val")
     assert latest is not None
     assert (latest.complete, latest.expected, latest.partial) == (True, None, False)
+    counted = rows_of(store, "SELECT passed, failed, unjudged FROM endpoint_audits ORDER BY id")
+    assert counted == [(1, 1, 0), (0, 0, 0), (2, 0, 0), (1, 0, 0), (0, 1, 0)]
     assert examine(store.database).problems == ()
     store.save(audit(later, collected("p3", later, root=Verdict.PASS)))
     assert len(store.state("val").endpoints) == 3
@@ -247,6 +252,14 @@ def test_altered_and_missing_evidence_is_found(store: Store) -> None:
     assert all("p1" in line for line in found.problems)
 
 
+def complaint(store: Store) -> str:
+    """Return what examining says is wrong; where the damage is decides whether SQLite reads on at all."""
+    try:
+        return "".join(examine(store.database).problems)
+    except StoreError as error:
+        return str(error)
+
+
 def test_a_damaged_file_is_found(sqlite_url: str, opened: Opened) -> None:
     store = opened(sqlite_url)
     filled(store)
@@ -260,8 +273,7 @@ def test_a_damaged_file_is_found(sqlite_url: str, opened: Opened) -> None:
     with Path(sqlite_url.removeprefix("sqlite:///")).open("r+b") as file:
         file.seek((page - 1) * size + 8)
         file.write(b"\xff" * 64)
-    with pytest.raises(StoreError, match="malformed"):  # SQLite does not even read on
-        examine(opened(sqlite_url).database)
+    assert complaint(opened(sqlite_url))
 
 
 # Cut off

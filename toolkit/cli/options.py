@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import date, datetime
 from pathlib import Path
 
 import click
@@ -34,6 +35,25 @@ all_communes_anyhow = click.option(
     "--all-communes", is_flag=True, expose_value=False, help=_("Work on every commune of the workspace.")
 )
 limit = click.option("-l", "--limit", help=_("Only these endpoints: names separated by commas, * allowed."))
+max_age = click.option(
+    "--max-age",
+    type=click.IntRange(1, 366),
+    metavar="DAYS",
+    help=_("Evidence older than this many days is stale (default: the commune's limit)."),
+)
+
+
+def _a_day(_context: click.Context, _parameter: click.Parameter, value: datetime | None) -> date | None:
+    return value.date() if value else None
+
+
+def day(name: str, text: str, *, required: bool = False) -> Callable[[Callable[..., int]], Callable[..., int]]:
+    """Return an option that takes a day (2026-01-31) and gives a date."""
+    kind = click.DateTime(["%Y-%m-%d"])
+    return click.option(name, type=kind, callback=_a_day, metavar="DATE", required=required, help=text)
+
+
+as_of = day("--as-of", _("As it was known at the end of this day (2026-01-31)."))
 # One document per commune.
 output = click.option(
     "-o",

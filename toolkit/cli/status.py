@@ -10,6 +10,8 @@ from toolkit.cli import options
 from toolkit.i18n import _, language
 
 if TYPE_CHECKING:
+    from datetime import date
+
     from toolkit.workspace import Workspace
 
 
@@ -17,10 +19,14 @@ if TYPE_CHECKING:
 @options.workspace
 @options.communes
 @options.all_communes_anyhow
+@options.max_age
+@options.as_of
 @click.option(
     "--no-color", "no_colour", is_flag=True, help=_("No colours (also with NO_COLOR, or when not on a terminal).")
 )
-def command(workspace: Workspace, communes: tuple[str, ...], no_colour: bool) -> int:
+def command(
+    workspace: Workspace, communes: tuple[str, ...], max_age: int | None, as_of: date | None, no_colour: bool
+) -> int:
     """Print the screen; the exit code is 0 only when everything is compliant on fresh evidence."""
     from datetime import UTC, datetime
 
@@ -29,6 +35,7 @@ def command(workspace: Workspace, communes: tuple[str, ...], no_colour: bool) ->
     from toolkit.report.table_text import overview
     from toolkit.report.terminal import look
 
-    found = reports(workspace, workspace.select(communes), language(), datetime.now(UTC))
+    chosen, now = workspace.select(communes), datetime.now(UTC)
+    found = reports(workspace, chosen, language(), now, max_age=max_age, as_of=as_of)
     click.echo(overview(found, look(no_colour=no_colour)), nl=False)
     return exit_code(found)

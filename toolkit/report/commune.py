@@ -4,22 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
-from toolkit import catalogue
+from toolkit import catalogue, history, paris, waiver_file
+from toolkit.catalogue import Catalogue
 from toolkit.errors import BadInputError, NothingEvaluatedError
 from toolkit.files import write_atomically
-from toolkit.fleet import Cig, load, load_config
+from toolkit.fleet import Cig, Config, Fleet, load, load_config
 from toolkit.i18n import _
 from toolkit.report import render
 from toolkit.report.document import build, roster_of
-from toolkit.report.model import Report
+from toolkit.report.model import Report, TrendPoint
 from toolkit.report.roster import Roster
-from toolkit.store import open_store
+from toolkit.store import Store, open_store
+from toolkit.waivers import Waiver
 from toolkit.workspace import Workspace
 
 _SUFFIXES = {"table": "txt", "junit": "junit.xml"}
+
+# How far back a trend goes.
+_TREND = timedelta(days=366)
 
 # Reports say what is weak: the group may read them, nobody else, and git does not take them by accident.
 _FILE_MODE = 0o640
@@ -27,28 +32,33 @@ _FOLDER_MODE = 0o750
 
 
 def reports(
-    workspace: Workspace, communes: Sequence[str], language: str, now: datetime, *, host: str | None = None
+    workspace: Workspace,
+    communes: Sequence[str],
+    language: str,
+    now: datetime,
+    *,
+    host: str | None = None,
+    max_age: int | None = None,
+    as_of: date | None = None,
 ) -> list[Report]:
     """Return the report of each commune as its store and files are at `now`; with `host`, of that machine's post only.
 
+    `max_age` (days) instead of the commune's own limit. With `as_of`, what was known at the end of that day (in Paris),
+    judged by the waivers and the limit of then, for the machines that are declared today.
+
     Raises:
-        BadInputError: a bad `nomade.yml` or `fleet.yml`, an unknown profile.
+        BadInputError: a bad `nomade.yml`, `fleet.yml` or `waivers.yml`, an unknown profile, a day to come.
         NothingEvaluatedError: no such `host` in the communes.
         StoreError: the store cannot be read.
     """
     config = load_config(workspace)
     known = catalogue.load()
+    moment = _moment(as_of, now)
     store = open_store(config.store or workspace.store_url)
     try:
         return [
-            build(
-                _roster(workspace, commune, config.cig, host),
-                known,
-                config.profile,
-                store.state(commune, config.profile),
-                now,
-                language,
-                config.freshness_days,
+            _report(
+                workspace, config, known, store, commune, language, moment or now, max_age, host, moment is not None
             )
             for commune in communes
         ]
@@ -56,8 +66,67 @@ def reports(
         store.close()
 
 
-def _roster(workspace: Workspace, commune: str, cig: Cig, host: str | None) -> Roster:
+def _moment(as_of: date | None, now: datetime) -> datetime | None:
+    """Return the end of a past day; None: the present, which today is too."""
+    if as_of is None or as_of == paris.day_of(now):
+        return None
+    if as_of > paris.day_of(now):
+        raise BadInputError(_("{date} is in the future").format(date=as_of))
+    return paris.end_of(as_of)
+
+
+def _report(
+    workspace: Workspace,
+    config: Config,
+    known: Catalogue,
+    store: Store,
+    commune: str,
+    language: str,
+    now: datetime,
+    max_age: int | None,
+    host: str | None,
+    past: bool,
+) -> Report:
     fleet = load(workspace, commune)
+    waivers = waiver_file.load(workspace, fleet, now)
+    days = max_age or freshness_days(config, fleet)
+    return build(
+        _roster(fleet, config.cig, host),
+        known,
+        config.profile,
+        store.state(commune, config.profile, now if past else None),
+        now,
+        language,
+        days,
+        waivers=waivers,
+        trend=() if host else commune_trend(store, fleet, config.profile, days, waivers, now),
+        as_of=past,
+    )
+
+
+def freshness_days(config: Config, fleet: Fleet) -> int:
+    """Return after how many days evidence of this commune is stale."""
+    return fleet.commune.freshness_days or config.freshness_days
+
+
+def commune_trend(
+    store: Store, fleet: Fleet, profile: str, days: int | None, waivers: Sequence[Waiver], now: datetime
+) -> tuple[TrendPoint, ...]:
+    """Return the trend of the year before `now`, one point per day on which the commune was audited."""
+    commune = fleet.commune.id
+    controls = sorted({waiver.control for waiver in waivers})
+    return history.trend(
+        store.seen(commune, profile),
+        (endpoint.name for endpoint in fleet.endpoints),
+        days,
+        since=paris.day_of(now - _TREND),
+        until=now,
+        waivers=waivers,
+        failed_of=store.failed_of(commune, controls) if controls else {},
+    )
+
+
+def _roster(fleet: Fleet, cig: Cig, host: str | None) -> Roster:
     roster = roster_of(fleet, cig)
     if host is None:
         return roster

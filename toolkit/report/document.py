@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -144,7 +145,10 @@ def of_run(
         for part in audit.endpoints
     }
     state = CommuneState(audit.commune, known)
-    return build(roster, catalogue, audit.profile, state, now, language, freshness_days, history=False, waivers=waivers)
+    report = build(
+        roster, catalogue, audit.profile, state, now, language, freshness_days, history=False, waivers=waivers
+    )
+    return replace(report, partial=audit.partial)
 
 
 class _Builder:
@@ -194,6 +198,7 @@ class _Builder:
             sections=tuple(part for _name, part in sorted(evidence.sections.items())) if evidence else (),
             lines=lines,
             teleworker=self._roster.teleworker(name),
+            rejudged_at=last.rejudged_at if last else None,
         )
 
     def _applying(self, kind: str) -> list[Control]:

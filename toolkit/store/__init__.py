@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from toolkit.store.engine import StoreError
-from toolkit.store.state import CommuneState, EndpointState
+from toolkit.store.state import CommuneState, EndpointState, Seen
 from toolkit.store.store import Recording, Store, open_store
 
-__all__ = ["CommuneState", "EndpointState", "Recording", "Store", "StoreError", "open_store"]
+__all__ = ["CommuneState", "EndpointState", "Recording", "Seen", "Store", "StoreError", "open_store"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from sqlalchemy import Connection, insert, inspect, select, text, update
+from sqlalchemy import Connection, column, func, insert, inspect, select, table, text, update
 
 from toolkit.store import tables
 
@@ -34,15 +34,27 @@ def prepare(connection: Connection) -> None:
         connection.execute(update(tables.schema).values(version=step + 1))
 
 
+# As they were then: the tables of today may have other columns.
+_COUNTED = {"passed": ("pass",), "failed": ("fail",), "unjudged": ("error", "manual")}
+
+
 def _partial_runs(connection: Connection) -> None:
-    """1 → 2: runs say whether they are complete and how much they should cover; judging again has a date."""
+    """1 → 2: runs say whether they are complete and how much they should cover; results are dated and counted."""
     moment = "TIMESTAMP WITH TIME ZONE" if connection.dialect.name == "postgresql" else "DATETIME"
     for statement in (
         "ALTER TABLE runs ADD COLUMN complete BOOLEAN DEFAULT true NOT NULL",
         "ALTER TABLE runs ADD COLUMN expected INTEGER",
         f"ALTER TABLE endpoint_audits ADD COLUMN rejudged_at {moment}",
+        "ALTER TABLE endpoint_audits ADD COLUMN passed INTEGER DEFAULT 0 NOT NULL",
+        "ALTER TABLE endpoint_audits ADD COLUMN failed INTEGER DEFAULT 0 NOT NULL",
+        "ALTER TABLE endpoint_audits ADD COLUMN unjudged INTEGER DEFAULT 0 NOT NULL",
     ):
         connection.execute(text(statement))
+    result = table("endpoint_audits", *map(column, ("id", *_COUNTED)))
+    finding = table("findings", column("endpoint_audit"), column("verdict"))
+    counted = select(func.count()).where(finding.c.endpoint_audit == result.c.id)
+    counts = {name: counted.where(finding.c.verdict.in_(which)).scalar_subquery() for name, which in _COUNTED.items()}
+    connection.execute(update(result).values(counts))
 
 
 # From which version, and what leads to the next. A step is never changed once it was released.

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -132,3 +133,16 @@ def to_judge_again(commune: str, prefer: str, until: datetime | None) -> Select[
     columns = (endpoint_audits.c.id, endpoint_audits.c.endpoint, rank)
     rows = select(*columns).where(*_known(commune, until), collected).subquery()
     return select(rows.c.id).where(rows.c.rank == 1).order_by(rows.c.endpoint)
+
+
+def attempts_in_time(commune: str) -> Select[tuple[object, ...]]:
+    """All attempts on the endpoints of a commune, oldest first."""
+    chosen = select(endpoint_audits).where(endpoint_audits.c.commune == commune)
+    return chosen.order_by(endpoint_audits.c.observed_at, endpoint_audits.c.id)
+
+
+def failed_of(commune: str, controls: Sequence[str]) -> Select[tuple[object, ...]]:
+    """Which of these controls failed in which result of a commune."""
+    joined = findings.join(endpoint_audits, endpoint_audits.c.id == findings.c.endpoint_audit)
+    chosen = (endpoint_audits.c.commune == commune, findings.c.control.in_(controls), findings.c.verdict == "fail")
+    return select(findings.c.endpoint_audit, findings.c.control).select_from(joined).where(*chosen)

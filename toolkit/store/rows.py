@@ -23,6 +23,7 @@ from toolkit.finding import (
     Severity,
     Verdict,
 )
+from toolkit.store.state import Seen
 
 
 def pack_evidence(evidence: Evidence) -> bytes:
@@ -61,6 +62,9 @@ def run_row(audit: Audit) -> dict[str, Any]:
     }
 
 
+_COUNTED = {"passed": (Verdict.PASS,), "failed": (Verdict.FAIL,), "unjudged": (Verdict.ERROR, Verdict.MANUAL)}
+
+
 def endpoint_row(part: EndpointAudit, run: int, commune: str, profile: str, at: datetime) -> dict[str, Any]:
     """`at`: when the attempt ended, for an endpoint that gave no evidence."""
     return {
@@ -74,6 +78,7 @@ def endpoint_row(part: EndpointAudit, run: int, commune: str, profile: str, at: 
         "observed_at": part.evidence.collected_at if part.evidence else at,
         "digest": part.evidence.digest if part.evidence else None,
         "rejudged_at": part.rejudged_at,
+        **{name: sum(item.verdict in which for item in part.findings) for name, which in _COUNTED.items()},
     }
 
 
@@ -127,4 +132,20 @@ def endpoint_audit_of(row: Row[Any], findings: Iterable[Row[Any]], body: bytes |
         evidence=evidence,
         findings=tuple(finding_of(item, row.endpoint) for item in findings),
         rejudged_at=row.rejudged_at,
+    )
+
+
+def seen_of(row: Row[Any], profile: str) -> Seen:
+    status = EndpointStatus(row.status)
+    return Seen(
+        id=row.id,
+        endpoint=row.endpoint,
+        kind=row.kind,
+        status=status,
+        at=row.observed_at,
+        known_from=row.rejudged_at or row.observed_at,
+        evidence=status is EndpointStatus.COLLECTED and row.profile == profile,
+        passed=row.passed,
+        failed=row.failed,
+        unjudged=row.unjudged,
     )

@@ -34,3 +34,22 @@ class CommuneState:
 
     commune: str
     endpoints: Mapping[str, EndpointState] = field(default_factory=lambda: MappingProxyType({}))
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """One attempt on one endpoint and what its findings say in numbers; `known_from` is later when judged again.
+
+    `evidence`: it was collected, under the profile that was asked for.
+    """
+
+    id: int
+    endpoint: str
+    kind: str
+    status: EndpointStatus
+    at: datetime
+    known_from: datetime
+    evidence: bool
+    passed: int
+    failed: int
+    unjudged: int

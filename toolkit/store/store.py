@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -17,7 +17,7 @@ from toolkit.i18n import _
 from toolkit.store import migrations, queries, rows, tables
 from toolkit.store.batches import batches
 from toolkit.store.engine import Database, StoreError
-from toolkit.store.state import CommuneState, EndpointState
+from toolkit.store.state import CommuneState, EndpointState, Seen
 
 # Endpoints whose evidence is in memory at one time while a whole commune is walked.
 _BATCH = 64
@@ -138,6 +138,19 @@ class Store:
                 batch = connection.execute(queries.parts([row.id for row in chosen])).all()
             found_here = (self._part(row, ()).evidence for row in sorted(batch, key=lambda row: row.endpoint))
             yield from (item for item in found_here if item is not None)
+
+    def seen(self, commune: str, profile: str) -> list[Seen]:
+        """Return every attempt on every endpoint of a commune, oldest first; evidence counts under `profile` only."""
+        with self._transaction() as connection:
+            return [rows.seen_of(row, profile) for row in connection.execute(queries.attempts_in_time(commune))]
+
+    def failed_of(self, commune: str, controls: Sequence[str]) -> dict[int, tuple[str, ...]]:
+        """Return which of these controls failed, by the id of the attempt (`Seen.id`)."""
+        found: dict[int, tuple[str, ...]] = {}
+        with self._transaction() as connection:
+            for row in connection.execute(queries.failed_of(commune, controls)):
+                found[row.endpoint_audit] = (*found.get(row.endpoint_audit, ()), row.control)
+        return found
 
     def _parts(self, connection: Connection, ids: Select[tuple[int]]) -> dict[str, EndpointAudit]:
         found: dict[int, list[Row[Any]]] = defaultdict(list)

@@ -90,6 +90,10 @@ endpoint_audits = Table(
     Column("observed_at", UtcDateTime, nullable=False),  # when collected; else when the run gave up
     Column("digest", String(64)),
     Column("rejudged_at", UtcDateTime),  # stored evidence judged again then; NULL: judged when it was collected
+    # How many findings say what, so that the trend of years does not read them: met, not met, nobody could say.
+    Column("passed", Integer, nullable=False, server_default="0"),
+    Column("failed", Integer, nullable=False, server_default="0"),
+    Column("unjudged", Integer, nullable=False, server_default="0"),
     ForeignKeyConstraint(["commune", "digest"], ["evidence.commune", "evidence.digest"]),
     Index("endpoint_audits_in_time", "commune", "endpoint", "observed_at"),
 )
