@@ -12,19 +12,21 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from tests import sshd
 from tests.bench import Row, compare
-from tests.bench._collect import probes
 from tests.fleet import sample
-from toolkit import collect, reach
+from toolkit import audit, catalogue, collect, reach
 from toolkit.enroll import management_public_key
 from toolkit.errors import ExitCode
+from toolkit.evaluate import probes_for
 from toolkit.finding import EndpointStatus
-from toolkit.fleet import load
+from toolkit.fleet import load, load_config
+from toolkit.fleet.addresses import load as load_addresses
+from toolkit.probes import Probe
 from toolkit.store import open_store
 from toolkit.transport.ssh import SshTransport
 from toolkit.workspace import Workspace
@@ -78,9 +80,18 @@ def _servers(workspace: Workspace, folder: Path, port: int) -> Iterator[None]:
         yield
 
 
+def _probes(workspace: Workspace) -> Sequence[Probe]:
+    """Return what the audit asks of a laptop; collecting alone and the peer ask the gateway of the bench the same."""
+    config, fleet, known = load_config(workspace), load(workspace, "banc"), catalogue.load()
+    tunnel = load_addresses(workspace.commune("banc").addresses, fleet).tunnel
+    laptop = fleet.endpoint("banc-portable-2")
+    subject = audit.subject_of(config, fleet, known, config.profile, laptop, tunnel)
+    return probes_for(known, config.profile, subject)
+
+
 def _script(workspace: Workspace) -> str:
     """Return the collector that the audit sends to a laptop: the same probes, in the same frame."""
-    return collect.build_script(probes(workspace), collect.new_nonce())
+    return collect.build_script(_probes(workspace), collect.new_nonce())
 
 
 def _warm_up(workspace: Workspace, collector: Path) -> None:
@@ -126,7 +137,8 @@ def _page(workspace: Workspace) -> Spent:
 
 def _collect(workspace: Workspace) -> Spent:
     """Only ask, in a process of its own, as the peer is one."""
-    command = [sys.executable, "-m", "tests.bench._collect", str(workspace.root), str(PARALLEL)]
+    names = [probe.name for probe in _probes(workspace)]
+    command = [sys.executable, "-m", "tests.bench._collect", str(workspace.root), str(PARALLEL), *names]
     return _spent(lambda: _quietly(command))
 
 

@@ -13,10 +13,9 @@ from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 
-import paramiko
-
 from toolkit.errors import BadInputError, UnreachableError
 from toolkit.i18n import _
+from toolkit.transport._paramiko import paramiko
 from toolkit.transport.base import HostKeyChangedError, LoginRefusedError, NotEnrolledError, Result, Route
 from toolkit.transport.known_hosts import KEY_TYPE, HostKey, changed, pins
 
