@@ -180,13 +180,55 @@ def test_the_first_and_the_last_version_are_kept_but_no_secret(install: Install,
     install({"dest": str(tmp_path / "key"), "content": "n3w", "secret": True})
     folders = sorted(undo.iterdir())
     assert [folder.name for folder in folders] == [str(tmp_path / name).replace("/", "%2F") for name in ("a", "key")]
-    assert [file.name for file in folders[1].iterdir()] == ["original.json"]
+    assert sorted(file.name for file in folders[1].iterdir()) == ["original.json", "written.json"]
     assert "s3cret" not in (folders[1] / "original.json").read_text()
     assert (folders[0] / "original").read_text() == "vendor"
     assert (folders[0] / "previous").read_text() == "one"
     assert json.loads((folders[0] / "original.json").read_text())["existed"] is True
     assert mode(undo) == 0o700
     assert mode(folders[0] / "previous") == 0o600
+
+
+def test_what_others_changed_is_told_from_what_the_toolkit_changes(install: Install, tmp_path: Path) -> None:
+    target = tmp_path / "a"
+    target.write_text("vendor")
+    entry = {"dest": str(target), "content": "one"}
+    assert install(entry).by_others == []
+    target.write_text("vendor")  # as a guard puts it back
+    target.chmod(0o644)
+    assert install(entry).by_others == []
+    assert install(entry | {"content": "two"}).by_others == []
+    for spoil in (lambda: target.write_text("two, by hand"), lambda: target.chmod(0o666), target.unlink):
+        spoil()
+        assert install(entry | {"content": "two"}, check=True).by_others == [str(target)]
+        assert install(entry | {"content": "two"}).by_others == [str(target)]
+
+
+def test_folders_that_are_made_are_written_down_first(install: Install, ledger: ModuleType, tmp_path: Path) -> None:
+    (tmp_path / "etc").mkdir(mode=0o700)
+    target = tmp_path / "etc" / "deep" / "a"
+    install({"dest": str(target.parent.parent), "state": "directory"}, {"dest": str(target), "content": "x"})
+    kept = {facts["path"]: (facts["kind"], facts["existed"], facts.get("mode")) for facts in ledger.kept()}
+    assert kept == {
+        str(tmp_path / "etc"): ("directory", True, "0700"),
+        str(target.parent): ("directory", False, None),
+        str(target): ("file", False, None),
+    }
+
+
+def test_the_baseline_is_taken_once_before_the_first_change(
+    install: Install, ledger: ModuleType, tmp_path: Path
+) -> None:
+    entry = {"dest": str(tmp_path / "a"), "content": "one"}
+    install(entry, check=True)
+    assert ledger.baseline() is None
+    install(entry)
+    taken = ledger.baseline()
+    assert taken["late"] is False
+    assert {"links", "units", "active", "packages", "sysctl", "places", "overrides", "groups"} <= set(taken)
+    install(entry | {"content": "two"})
+    assert ledger.baseline() == taken
+    assert mode(Path(ledger.BASELINE)) == 0o600
 
 
 def test_differences_name_the_file_and_show_no_secret(files: ModuleType, install: Install, tmp_path: Path) -> None:

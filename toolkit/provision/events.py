@@ -146,6 +146,7 @@ def _change(data: Mapping[str, Any], result: Mapping[str, Any]) -> Change:
         task=words.one_line(data.get("task") or ""),
         files=tuple(words.one_line(name) for name in files),
         differences=tuple(texts.get(name, "") for name in files),
+        by_others=tuple(words.one_line(name) for one in _each(result) for name in one.get("by_others") or ()),
     )
 
 

@@ -49,12 +49,16 @@ _CODES = {
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One task that changed (in check mode: would change) something. `files` and `differences` match one to one."""
+    """One task that changed (in check mode: would change) something. `files` and `differences` match one to one.
+
+    `by_others`: those of the files that somebody else had changed since the toolkit wrote them.
+    """
 
     role: str
     task: str
     files: tuple[str, ...] = ()
     differences: tuple[str, ...] = ()
+    by_others: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

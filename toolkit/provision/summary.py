@@ -25,7 +25,8 @@ def _change(change: Change, differences: bool) -> Iterator[str]:
     if not change.files:
         yield f"  {role} · {change.task}"
     for name, text in zip(change.files, change.differences, strict=True):
-        yield f"  {role} : {name}{_size(text)}"
+        drifted = f" — {_('changed by hand')}" if name in change.by_others else ""
+        yield f"  {role} : {name}{_size(text)}{drifted}"
         if differences:
             yield from ("    " + _printable(line) for line in text.splitlines())
 
@@ -56,6 +57,7 @@ def outcome(run: Run, again: str = "") -> Iterator[str]:
     changed = len(run.in_state(State.CHANGED))
     yield pattern.format(commune=run.commune, done=len(done), all=len(run.endpoints), changed=changed)
     yield from (f"  {endpoint.name} : {endpoint.note}" for endpoint in done if endpoint.note)
+    yield from _drifted(run)
     yield from _listed(_("Failed:"), run.in_state(State.FAILED))
     absent = run.in_state(State.UNREACHABLE, State.NOT_ENROLLED)
     yield from _listed(_("Not reached, the others were finished:"), absent)
@@ -66,6 +68,18 @@ def outcome(run: Run, again: str = "") -> Iterator[str]:
         yield _("When they are back: {command}").format(command=command)
     if run.log is not None:
         yield _("Log: {log}").format(log=run.log)
+
+
+def _drifted(run: Run) -> Iterator[str]:
+    found = [
+        f"  {endpoint.name} : {file}"
+        for endpoint in run.endpoints
+        for change in endpoint.changes
+        for file in change.by_others
+    ]
+    if found:
+        yield _("Changed by hand since the last run:") if run.check else _("Changed by hand, and put back:")
+    yield from found
 
 
 def _listed(title: str, endpoints: tuple[EndpointRun, ...]) -> Iterator[str]:

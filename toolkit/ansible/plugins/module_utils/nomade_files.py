@@ -224,6 +224,15 @@ class Entry:
                 os.unlink(self.name, dir_fd=parent)
         os.fsync(parent)
 
+    def changed_by_others(self) -> bool:
+        """Tell whether somebody else changed it since the toolkit wrote it."""
+        return self.state != "directory" and bool(nomade_ledger.changed_by_others(self.dest, self.before))
+
+    def note_written(self) -> None:
+        """Write down what `replace` has just put there."""
+        if self.state != "directory":
+            nomade_ledger.note_written(self.dest, self.before, self._read())
+
     def _set_attributes(self, name: str, uid: int | None, gid: int | None, mode: int) -> None:
         descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW, dir_fd=self.parent)
         try:

@@ -4,13 +4,14 @@
 """What an endpoint was like before the toolkit changed it. Written there (Python 3.9), before each change.
 
 - `undo/<path with / as %2F>/`: per file or folder that `config_files` touched, how it was the first time (`original`)
-  and before the last change (`previous`).
+  and before the last change (`previous`), and digests of the last change (`written.json`).
 - `baseline.json`: what no file of a role shows, taken once, before the first change: units, packages, kernel settings.
 - `packages.json`: what roles had installed and removed.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
@@ -39,7 +40,7 @@ def keep(
 
     `guard` (`name`, `reload`) is what putting the path back must be guarded with.
     """
-    folder = os.path.join(UNDO, path.replace("%", "%25").replace("/", "%2F"))
+    folder = _folder(path)
     os.makedirs(folder, mode=0o700, exist_ok=True)
     os.chmod(UNDO, 0o700)
     facts: dict[str, Any] = {"path": path, "kind": kind, "existed": before is not None, "kept_at": int(time.time())}
@@ -74,7 +75,7 @@ def kept() -> list[dict[str, Any]]:
         if not os.path.exists(record):  # power failed before the first record was whole: nothing was changed then
             continue
         facts: dict[str, Any] = _read(record)
-        if not isinstance(facts.get("path"), str) or facts["path"].replace("%", "%25").replace("/", "%2F") != name:
+        if not isinstance(facts.get("path"), str) or _folder(facts["path"]) != os.path.join(UNDO, name):
             raise ValueError(f"{record}: not the record of this path")
         if os.path.exists(os.path.join(UNDO, name, "original")):
             with open(os.path.join(UNDO, name, "original"), "rb") as stream:
@@ -83,6 +84,31 @@ def kept() -> list[dict[str, Any]]:
         facts["guard"] = (_read(last) if os.path.exists(last) else facts).get("guard")
         found.append(facts)
     return sorted(found, key=lambda facts: str(facts["path"]))
+
+
+def note_written(
+    path: str, before: tuple[os.stat_result, bytes] | None, now: tuple[os.stat_result, bytes] | None
+) -> None:
+    """Write down what was just put in the place of what, to know later whether somebody else changed the file."""
+    digests = {"before": _digest(before), "now": _digest(now)}
+    write(os.path.join(_folder(path), "written.json"), json.dumps(digests).encode())
+
+
+def changed_by_others(path: str, found: tuple[os.stat_result, bytes] | None) -> bool:
+    """Tell whether a file is neither as the toolkit wrote it last nor as it was before (a guard puts that one back)."""
+    record = os.path.join(_folder(path), "written.json")
+    return os.path.exists(record) and _digest(found) not in _read(record).values()
+
+
+def _digest(version: tuple[os.stat_result, bytes] | None) -> str:
+    if version is None:
+        return "absent"
+    found, content = version
+    return f"{hashlib.sha256(content).hexdigest()} {found.st_uid} {found.st_gid} {stat.S_IMODE(found.st_mode):04o}"
+
+
+def _folder(path: str) -> str:
+    return os.path.join(UNDO, path.replace("%", "%25").replace("/", "%2F"))
 
 
 def note_packages(names: list[str], removed: list[str] | None = None) -> None:

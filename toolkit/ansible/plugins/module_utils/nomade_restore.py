@@ -21,6 +21,8 @@ Run = Callable[[list[str]], "tuple[int, str, str]"]
 # The way in goes last: the technician may be at the other end of it.
 LAST = ("nomade-vpn", "/etc/wireguard/")
 GUARD_UNIT = "nomade-guard.service"
+# What is only recommended or suggested by something else is no reason to stay.
+_ALONE = [f"--option=APT::AutoRemove::{kind}Important=false" for kind in ("Recommends", "Suggests")]
 # Stopping one of these would cut the technician or the person in front of the machine off.
 _NEVER_STOPPED = re.compile(
     r"(ssh|sshd|networking|NetworkManager|systemd-networkd|dbus|gdm3?)\.(service|socket)|.*\.mount"
@@ -123,8 +125,7 @@ class Steps:
                 with open(path, "w") as stream:
                     stream.write(value)
             except OSError:  # some can only be tightened until the machine is started again
-                self.changed.pop()
-                self.left.append(f"{path}: at the next start")
+                self.left.append(f"{self.changed.pop()}: at the next start")
 
     def _su(self) -> None:
         _code, out, _err = self.run(["dpkg-statoverride", "--list", "/usr/bin/su"])
@@ -182,8 +183,8 @@ class Steps:
     def _links(self) -> Iterator[tuple[str, str]]:
         """Put the links of units back; yield (path, target) of each that was changed."""
         before, now = self.baseline.get("links"), nomade_units.links()
-        own = self._own_units()
-        known = set(self.baseline.get("units", [])) | nomade_units.of_packages(self._packages_of_roles())
+        own, brought = self._own_units(), nomade_units.of_packages(self._packages_of_roles())
+        known = {*self.baseline.get("units", []), *brought}
         for path, target in sorted(now.items()):
             units = nomade_units.named(path, target)
             if is_last(path) or GUARD_UNIT in units:
@@ -202,17 +203,16 @@ class Steps:
 
     def _make_anew(self) -> None:
         """Run what makes files of files; again each time, since an interruption may have come between."""
-        touched = {facts["path"] for facts in self.kept}
-        commands = [
+        commands = (
             ("/etc/default/grub.d/", ["update-grub"]),
             ("/etc/locale.gen", ["locale-gen"]),
             ("/etc/audit/rules.d/", ["augenrules"]),
             ("/etc/systemd/journald.conf.d/", ["systemctl", "restart", "systemd-journald.service"]),
             ("/etc/systemd/timesyncd.conf.d/", ["systemctl", "try-restart", "systemd-timesyncd.service"]),
             ("/etc/dconf/", ["dconf", "update"]),
-        ]
+        )
         for start, command in commands:
-            if not self.check and any(path.startswith(start) for path in touched):
+            if not self.check and any(facts["path"].startswith(start) for facts in self.kept):
                 self.run(["sh", "-c", 'command -v "$0" >/dev/null || exit 0; "$0" "$@"', *command])
 
     def _take_folder(self, path: str) -> None:
@@ -232,8 +232,7 @@ class Steps:
         if not self.check:
             code, out, err = self.run(command)
             if code != 0:
-                self.changed.pop()
-                self.left.append("{}: {}".format(what, " ".join((err or out).split())[:200]))
+                self.left.append(f"{self.changed.pop()}: {' '.join((err or out).split())[:200]}")
 
     def _link(self, path: str, target: str) -> None:
         self.changed.append(path)
@@ -264,7 +263,7 @@ class Steps:
             return
         purge = ["env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-qq", "--yes", "purge"]
         code, out, err = self.run([*purge, *gone])
-        _code, said, _err = self.run(["apt-get", "--simulate", "autoremove"])
+        _code, said, _err = self.run(["apt-get", "--simulate", *_ALONE, "autoremove"])
         superfluous = [line.split()[1] for line in said.splitlines() if line.startswith("Remv ")]
         came_along = [name for name in superfluous if name not in before and name not in kept]
         if code == 0 and came_along:

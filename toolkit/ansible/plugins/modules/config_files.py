@@ -26,6 +26,7 @@ class Installer:
         self.check = module.check_mode
         self.entries = [Entry(wanted, self.check) for wanted in module.params["files"]]
         self.changed = [entry for entry in self.entries if entry.changed]
+        self.by_others = [entry.dest for entry in self.changed if entry.changed_by_others()]
         self.notes = [note for entry in self.entries for note in entry.notes]
 
     def install(self) -> None:
@@ -77,6 +78,8 @@ class Installer:
                 entry.replace()
             for command in self._set_validators(on_staged=False):
                 self._run(command, command)
+            for entry in self.changed:
+                entry.note_written()
         except (OSError, RefusedError):
             for entry in reversed(done):
                 entry.put_back()
@@ -145,6 +148,7 @@ def main() -> None:
         guard_pending=bool(guard) and Path(GUARDS, guard["name"], "token").exists(),
         changed=bool(changed),
         changed_files=[entry.dest for entry in changed],
+        by_others=installer.by_others,
         notes=installer.notes,
         diff=[difference(entry) for entry in changed],
     )
