@@ -177,7 +177,9 @@ class Lab:
         container = self.container(machine.name)
         options = ["--name", container, "--network", networks.name_of(self.name, topology.BENCH)]
         options += containers.options(machine, plan.depot)
-        recipe = _digest([*options, image.name, asdict(machine), containers.BOOT.read_text(encoding="utf-8")])
+        # A container has no hardware of its own; its desktop is in the image.
+        facts = {name: value for name, value in asdict(machine).items() if name not in ("hardware", "desktop")}
+        recipe = _digest([*options, image.name, facts, containers.BOOT.read_text(encoding="utf-8")])
         if engine.exists("container", container) and engine.label(container, RECIPE) != recipe:
             engine.run("rm", "--force", "--volumes", container)
         if not engine.exists("container", container):
