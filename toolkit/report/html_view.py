@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from functools import cached_property
 
+from markupsafe import Markup, escape
+
 from toolkit.finding import Section, Severity, Verdict
-from toolkit.report import wording
+from toolkit.report import dates, plain, wording
 from toolkit.report.brief import brief
 from toolkit.report.judgement import state_counts
 from toolkit.report.model import Action, Line, Machine, Post, Report, State, WaiverUse
@@ -14,6 +17,8 @@ from toolkit.report.trend_chart import COLOURS, Chart, chart
 
 # The rest of the list is one click away; more at once is not read.
 _FIRST_ACTIONS = 5
+# Stand for a machine's name and anchor in what many machines share; no text of an endpoint becomes markup by them.
+_NAME, _ANCHOR = "\ue000", "\ue001"
 # Characters of one raw output on the page; its digest covers all of it, the store has all of it.
 _RAW_LIMIT = 20_000
 
@@ -41,6 +46,21 @@ class View:
     """Answers for the template about one report."""
 
     report: Report
+    _shared: dict[str, str] = field(default_factory=dict)
+
+    def shared(self, machine: Machine, line: Line, render: Callable[[Line, str, str], str]) -> Markup:
+        """What the page says of one line, rendered once for all machines of which it says the same.
+
+        Machines set up by the same roles differ in few lines, and rendering them was most of what a page costs.
+        """
+        anchor = self.evidence_anchor(machine, line.probe) or ""
+        day = dates.day(line.since, self.report.language) if line.since else ""
+        same = (line.control, line.verdict, line.reason, line.checks, line.detail, line.waived, line.stale, line.waiver)
+        key = repr((*same, day, bool(anchor)))
+        if key not in self._shared:
+            self._shared[key] = str(render(line, _NAME, _ANCHOR if anchor else ""))
+        name = str(escape(plain.one_line(machine.name)))
+        return Markup(self._shared[key].replace(_NAME, name).replace(_ANCHOR, anchor))  # noqa: S704 — rendered above
 
     @cached_property
     def headline(self) -> list[tuple[State | None, str]]:

@@ -1,0 +1,25 @@
+"""What the page says once for many machines still says of each its own name and evidence."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+from tests.report.sample import VALMONT, VALMONT_STATE, report
+from toolkit.report import Look, render
+
+
+def test_equal_lines_keep_the_name_and_the_evidence_of_their_machine() -> None:
+    one = report(VALMONT, VALMONT_STATE)
+    line, source = next(
+        (line, item) for item in one.machines for line in item.lines if line.is_open and line.role and line.probe
+    )
+    machines = tuple(replace(source, name=name, lines=(line,)) for name in ("poste-a", "poste-b", "<b>\x1b[31m"))
+    page = render([replace(one, machines=machines, posts=(), actions=())], "html", Look())
+    assert isinstance(page, str)
+    for name in ("poste-a", "poste-b", "&lt;b&gt;"):
+        assert f"nomade apply -l {name} -t {line.role}" in page
+    linked = re.findall(r'href="#(m\d+e\d+)"', page)
+    assert len(set(linked)) == len(machines)
+    assert all(f'id="{anchor}"' in page for anchor in linked)
+    assert not set("\ue000\ue001\x1b") & set(page)
