@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help setup messages lint unit test test-vm demo test-roles bench judge clean
+.PHONY: help setup messages lint unit test test-vm test-upgrade demo test-roles bench judge clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -31,11 +31,14 @@ lint: $(STAMP) ## Format check, lint, types, YAML, roles
 unit: messages ## Tests that need no container
 	$(BIN)/pytest -m 'not lab and not browser and not package and not vm'
 
-test: lint messages ## Everything .ci/run checks, but for test-vm
-	$(BIN)/pytest -m 'not vm'
+test: lint messages ## Everything .ci/run checks, but for test-vm and test-upgrade
+	$(BIN)/pytest -m 'not vm and not upgrade'
 
 test-vm: messages ## Machines that really boot: disks, kernel, TPM (as root)
 	$(BIN)/pytest -m vm tests/vm
+
+test-upgrade: messages ## A laptop from Debian 12 to 13 by dist-upgrade (as root): over ten minutes, so not part of `make test`
+	$(BIN)/pytest -m upgrade tests/e2e/test_upgrade.py
 
 demo: messages ## The main job on a lab of containers (KEEP=1 leaves it running)
 	inventories/demo/run
