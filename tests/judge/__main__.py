@@ -50,7 +50,20 @@ def judge(lab: Lab) -> None:
     versions["ssh-audit"] = others.ssh_audit_version()
     nomade(lab, "apply", "-c", COMMUNE)
     after, _ = verdicts(lab, laptop)
+    switch_usb_guard_on(lab)
+    nomade(lab, "apply", "-c", COMMUNE, "-l", LAPTOP)
+    _, after.lynis_usb_guard = others.lynis(laptop)
+    print(f"Lynis with USBGuard: {after.lynis_usb_guard}")
     write(render(before, after, versions, datetime.datetime.now(tz=datetime.UTC).date().isoformat()))
+
+
+def switch_usb_guard_on(lab: Lab) -> None:
+    """Decide in the commune's file what is off by default."""
+    fleet = lab.workspace.commune(COMMUNE).fleet
+    text, laptop = fleet.read_text(encoding="utf-8"), "\n  laptop:\n"
+    if laptop not in text:
+        raise RuntimeError(f"{fleet}: no settings of laptops to add to")
+    fleet.write_text(text.replace(laptop, f"{laptop}    desktop_usbguard: true\n", 1), encoding="utf-8")
 
 
 def profiles(store: Laptop) -> tuple[str, bytes]:
