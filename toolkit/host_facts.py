@@ -11,6 +11,7 @@ from toolkit.fleet import Config, Fleet, Kind
 from toolkit.fleet import addresses as tunnel_addresses
 from toolkit.fleet.addresses import Addresses
 from toolkit.fleet.parts import Application, Endpoint, OfficePc
+from toolkit.regime.schedule import schedule
 from toolkit.workspace import Workspace
 
 # IANA: ms-wbt-server, the port of RDP.
@@ -49,6 +50,7 @@ def of_endpoint(fleet: Fleet, endpoint: Endpoint, addresses: Addresses) -> dict[
             return {
                 "nomade_tunnel_address": addresses.tunnel[endpoint.name],
                 "nomade_peers": [_peer(fleet, laptop.name, addresses) for laptop in fleet.peers],
+                "nomade_access": schedule(fleet, addresses),
                 "nomade_office_pcs": [pc.office_address for pc in fleet.office_pcs],
                 **backup_facts.clients(fleet, addresses.tunnel),
             }

@@ -1,0 +1,144 @@
+#!/usr/bin/python3 -I
+# SPDX-License-Identifier: EUPL-1.2
+"""Access windows of a commune's laptops, enforced on its gateway. Standard library only; run every minute by a timer.
+
+The schedule (`/etc/nomade/access.json`) is in the commune's civil time; what is open now goes into sets of the nftables
+table `inet nomade_access`, with the end of each window as the kernel's own time-out: should the timer stop, what is
+open still closes on time. The table only takes away: what may be reached at all is the firewall's business.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+SCHEDULE = Path("/etc/nomade/access.json")
+STATE = Path("/run/nomade-access/state.json")
+EVERY_DAY = frozenset(range(7))
+# Seconds: an element lives no longer than that without the timer, however long its window.
+LONGEST = 7 * 86_400
+
+
+def instant(civil: str, zone: ZoneInfo, *, end: bool = False) -> datetime:
+    """Return the moment (UTC) of a civil time, `2026-10-25 02:30`.
+
+    An hour that comes twice begins with the first and ends with the second: nobody is cut off early. One that does not
+    come (spring) is as long after midnight as it says.
+    """
+    return datetime.fromisoformat(civil).replace(tzinfo=zone, fold=int(end)).astimezone(UTC)
+
+
+def windows(peer: dict[str, Any], schedule: dict[str, Any], around: date) -> list[tuple[datetime, datetime]]:
+    """Return when (UTC, from and until) a peer is open in the days around `around`, and its exceptions, in order."""
+    zone = ZoneInfo(schedule["zone"])
+    found = [(instant(item["from"], zone), instant(item["until"], zone, end=True)) for item in peer["on_call"]]
+    for offset in range(-1, LONGEST // 86_400 + 2):
+        day = around + timedelta(days=offset)
+        emergency = schedule["emergency_until"] and day.isoformat() <= schedule["emergency_until"]
+        if day.weekday() in (EVERY_DAY if emergency and peer["weekdays"] else peer["weekdays"]):
+            start, end = peer["hours"].split("-")
+            found.append((instant(f"{day} {start}", zone), instant(f"{day} {end}", zone, end=True)))
+    return sorted(found)
+
+
+def until(peer: dict[str, Any], schedule: dict[str, Any], now: datetime) -> tuple[str, datetime | None]:
+    """Return `open` and until when, `ending` (the grace) and until when, or `closed` and None; `now` is in UTC."""
+    around = now.astimezone(ZoneInfo(schedule["zone"])).date()
+    end = last = None
+    for start, stop in windows(peer, schedule, around):
+        if start <= now < stop or (end is not None and start <= end):  # one window may follow another without a gap
+            end = max(end or stop, stop)
+        elif stop <= now:
+            last = max(last or stop, stop)
+    if end is not None:
+        return "open", end
+    grace = timedelta(minutes=schedule["grace"])
+    if last is not None and now < last + grace:
+        return "ending", last + grace
+    return "closed", None
+
+
+def states(schedule: dict[str, Any], now: datetime) -> dict[str, tuple[str, datetime | None]]:
+    """Return the state of each peer by name."""
+    return {peer["name"]: until(peer, schedule, now) for peer in schedule["peers"]}
+
+
+def ruleset(schedule: dict[str, Any], now: datetime) -> str:
+    """Return the nftables commands that make the table what it must be at `now`, in one transaction."""
+    lines = ["table inet nomade_access", "delete table inet nomade_access"]
+    if not schedule["enforced"]:
+        return "\n".join(lines) + "\n"
+    known = states(schedule, now)
+    addresses = {peer["name"]: peer["address"] for peer in schedule["peers"]}
+    lines.append("table inet nomade_access {")
+    for name in ("open", "ending"):
+        elements = [
+            f"{addresses[peer]} timeout {min(LONGEST, max(1, int((end - now).total_seconds())))}s"
+            for peer, (state, end) in sorted(known.items())
+            if state == name and end is not None
+        ]
+        lines.append(f"set {name} {{ type ipv4_addr; flags timeout; {_elements(elements)} }}")
+    for protocol in ("tcp", "udp"):
+        places = [f"{at['address']} . {at['port']}" for at in schedule["maintenance"] if at["protocol"] == protocol]
+        lines.append(f"set maintenance_{protocol} {{ type ipv4_addr . inet_service; {_elements(places)} }}")
+    return "\n".join([*lines, CHAINS, "}"]) + "\n"
+
+
+def _elements(elements: list[str]) -> str:
+    return f"elements = {{ {', '.join(elements)} }};" if elements else ""
+
+
+# Before the firewall's own forward chain: accept here means “not taken away”. What ends keeps open connections a while.
+CHAINS = """\
+chain forward {
+  type filter hook forward priority filter - 10; policy accept;
+  iifname "wg-nomade" jump from_laptops
+  oifname "wg-nomade" jump to_laptops
+}
+chain from_laptops {
+  ip saddr @open accept
+  ip saddr @ending ct state established,related accept
+  ip daddr . tcp dport @maintenance_tcp accept
+  ip daddr . udp dport @maintenance_udp accept
+  counter reject with icmpx type admin-prohibited
+}
+chain to_laptops {
+  ip daddr @open accept
+  ip daddr @ending ct state established,related accept
+  ip saddr . tcp sport @maintenance_tcp accept
+  ip saddr . udp sport @maintenance_udp accept
+  counter drop
+}"""
+
+
+def _said(schedule: dict[str, Any], now: datetime) -> dict[str, str]:
+    """Return what the journal says of each peer: its state, and the civil time of its end."""
+    zone = ZoneInfo(schedule["zone"])
+    return {
+        name: state if end is None else f"{state} until {end.astimezone(zone):%Y-%m-%d %H:%M}"
+        for name, (state, end) in states(schedule, now).items()
+    }
+
+
+def apply(now: datetime) -> None:
+    """Load the table for `now`, and print (into the journal) what changed since the last time."""
+    schedule = json.loads(SCHEDULE.read_text(encoding="utf-8"))
+    subprocess.run(["nft", "--file", "/dev/stdin"], input=ruleset(schedule, now).encode(), check=True)
+    said = _said(schedule, now) if schedule["enforced"] else {}
+    before = json.loads(STATE.read_text(encoding="utf-8")) if STATE.exists() else {}
+    for name in sorted(said.keys() | before.keys()):
+        if said.get(name) != before.get(name):
+            sys.stdout.write(f"{name}: {said.get(name, 'no window applies')}\n")
+    STATE.write_text(json.dumps(said), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    if sys.argv[1:] == ["show"]:
+        sys.stdout.write(json.dumps(_said(json.loads(SCHEDULE.read_text(encoding="utf-8")), datetime.now(UTC))) + "\n")
+    else:
+        apply(datetime.now(UTC))

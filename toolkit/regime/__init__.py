@@ -1,0 +1,1 @@
+"""When telework takes place: the schedule that the gateway enforces, and its changes in `fleet.yml`."""
