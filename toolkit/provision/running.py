@@ -26,6 +26,7 @@ from toolkit.fleet.model import Endpoint, Kind
 from toolkit.i18n import _
 from toolkit.provision.events import Recorder, Tally
 from toolkit.provision.lock import lock
+from toolkit.provision.logs import new_folder
 from toolkit.provision.model import SITE, EndpointRun, Options, Run, State
 from toolkit.provision.safety import refuse_writable_by_all
 from toolkit.provision.words import one_line
@@ -73,7 +74,7 @@ def provision(
         _require_key(workspace)
         names = [endpoint.name for endpoint in enrolled]
         recorder = Recorder(names, _plays(_playbook(options)))
-        log = _run_folder(workspace, commune) / "ansible.log"
+        log = new_folder(workspace, commune, datetime.now(UTC)) / "ansible.log"
         for _pass in range(MAXIMUM_PASSES):
             _play(workspace, commune, options, names, recorder, log, progress, output)
             names = recorder.unfinished()
@@ -250,14 +251,6 @@ def _first_error(log: Path) -> str:
             if "ERROR" in line or "error:" in line:
                 return one_line(line)
     return _("no reason given")
-
-
-def _run_folder(workspace: Workspace, commune: str) -> Path:
-    runs = workspace.state / "runs"
-    runs.mkdir(mode=0o700, exist_ok=True)
-    folder = runs / f"{datetime.now(UTC).strftime('%Y%m%dT%H%M%S')}-{commune}"
-    folder.mkdir(mode=0o700, exist_ok=True)
-    return folder
 
 
 def _hand_over(workspace: Workspace, commune: str, results: tuple[EndpointRun, ...]) -> tuple[EndpointRun, ...]:
