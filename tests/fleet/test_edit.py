@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tests.fleet import sample
 from toolkit.errors import BadInputError
 from toolkit.fleet.document import parse
-from toolkit.fleet.edit import Append, Edit, Put, edit, on_one_line
+from toolkit.fleet.edit import Append, Edit, Put, Remove, edit, on_one_line
 from toolkit.fleet.start import SCHEMA
 from toolkit.fleet.text import forbidden
 
@@ -132,3 +132,30 @@ def test_f010_what_yaml_retypes_is_quoted(text: str) -> None:
 @pytest.mark.parametrize("text", ["debian-12", "État civil", "192.0.2.1", "Nogent-l’Abbé", "Aït", "VS-P-0001"])
 def test_what_needs_no_quotes_has_none(text: str) -> None:
     assert on_one_line(text) == text
+
+
+@pytest.mark.parametrize(
+    ("before", "gone", "after"),
+    [
+        (
+            "a: 1\nposts:\n  - x: 1\n    q: 2\n    # of x\n  # of z\n  - z: 3\n",
+            [0],
+            "a: 1\nposts:\n  # of z\n  - z: 3\n",
+        ),
+        ("posts:\n  - {x: 1}\n  - {q: 2}\n  - {z: 3}\nb: 1\n", [0, 2], "posts:\n  - {q: 2}\nb: 1\n"),
+        ("posts: [{x: 1}, {q: 2}, {z: 3}]\n", [1], "posts: [{x: 1}, {z: 3}]\n"),
+        ("posts: [{x: 1}, {q: 2}]\n", [1], "posts: [{x: 1}]\n"),
+        ("a: 1\nposts:\n  - x: 1\nb: 2\n", [0], "a: 1\nb: 2\n"),
+    ],
+)
+def test_items_are_taken_out_with_what_belongs_to_them(before: str, gone: list[int], after: str) -> None:
+    assert changed(before, *(Remove("posts", index) for index in gone)) == after
+
+
+def test_an_item_goes_where_another_one_comes() -> None:
+    written = changed(
+        sample.FLEET, Remove("laptops", 1), Append("laptops", LAPTOP), Put(("posts", 1), "laptop", "neuf")
+    )
+    assert [line[2:].strip()[:16] for line in difference(sample.FLEET, written) if "name:" in line] == [
+        "- {name: essai-p", "- {name: neuf, o",
+    ]  # fmt: skip
