@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -21,10 +21,12 @@ from toolkit.fleet.declarations import declarations_for
 from toolkit.fleet.model import Endpoint
 from toolkit.fleet_facts import facts_of
 from toolkit.i18n import _
+from toolkit.policy import Policy
 from toolkit.probes import Probe, registry
 from toolkit.reach import routes
-from toolkit.report import Look, render_audits
-from toolkit.store import open_store
+from toolkit.report import Look, render
+from toolkit.report.document import of_run
+from toolkit.store import Store, open_store
 from toolkit.transport.base import Transport
 from toolkit.transport.ssh import SshTransport
 from toolkit.workspace import Workspace
@@ -64,7 +66,7 @@ OnProgress = Callable[[Progress], None]
 def run(
     workspace: Workspace, communes: Sequence[str], request: Request, on_progress: OnProgress = lambda _progress: None
 ) -> list[Audit]:
-    """Audit each commune and keep the result in the store as soon as it is there.
+    """Audit each commune and keep each endpoint's result in the store as soon as it is there.
 
     A limit may match in some of the communes only; the others are left out.
 
@@ -76,20 +78,21 @@ def run(
     config, fleets = load_all(workspace, communes)
     known = catalogue.load()
     known.profile(request.profile or config.profile)
-    chosen = _matching(fleets, request.limit)
+    chosen = matching(fleets, request.limit)
     store = open_store(config.store or workspace.store_url)
-    audits = []
     try:
         with SshTransport() as transport:
-            for fleet in chosen:
-                audits.append(audit(workspace, config, fleet, known, request, transport, on_progress))
-                store.save(audits[-1])
+            return [audit(workspace, config, fleet, known, request, transport, on_progress, store) for fleet in chosen]
     finally:
         store.close()
-    return audits
 
 
-def _matching(fleets: Sequence[Fleet], limit: str | None) -> list[Fleet]:
+def matching(fleets: Sequence[Fleet], limit: str | None) -> list[Fleet]:
+    """Return the communes in which the limit matches something.
+
+    Raises:
+        NothingEvaluatedError: there is none.
+    """
     chosen, last = [], NothingEvaluatedError(_("no commune to audit"))
     for fleet in fleets:
         try:
@@ -110,8 +113,11 @@ def audit(
     request: Request,
     transport: Transport,
     on_progress: OnProgress = lambda _progress: None,
+    store: Store | None = None,
 ) -> Audit:
     """Return one audit of (part of) one commune; an endpoint that cannot be asked does not stop the others.
+
+    With a store, an endpoint is kept there before `on_progress` hears of it; cut off, the run stays as partial.
 
     Raises:
         BadInputError: an unknown profile, an unusable key, or no tunnel address for a laptop that is away.
@@ -131,11 +137,17 @@ def audit(
     ways = routes(workspace, fleet, endpoints, config=config, tunnel=tunnel)
     probes = {name: target.probes for name, target in targets.items()}
     parts: dict[str, EndpointAudit] = {}
+    begun = Audit(fleet.commune.id, profile, started, started, known.digest, expected=len(fleet.endpoints))
+    recording = store.begin(begun) if store else None
     for name, answer in collect(probes, ways.values(), transport, parallel=request.parallel):
         parts[name] = part = _part(known, profile, targets[name], answer)
+        if recording:
+            recording.add([part], datetime.now(UTC))
         on_progress(Progress(fleet.commune.id, name, part.status, part.detail, len(parts), len(targets)))
-    ordered = tuple(parts[name] for name in targets)
-    return Audit(fleet.commune.id, profile, started, datetime.now(UTC), known.digest, ordered)
+    finished = datetime.now(UTC)
+    if recording:
+        recording.finish(finished)
+    return replace(begun, finished_at=finished, endpoints=tuple(parts[name] for name in targets))
 
 
 def subject_of(
@@ -175,8 +187,9 @@ def _part(known: Catalogue, profile: str, target: _Target, answer: Evidence | Fa
 def exit_code(audits: Iterable[Audit], fail_on: Severity = Severity.LOW) -> ExitCode:
     """Return the exit code of these audits; the worst commune decides.
 
-    `OK` only when controls were evaluated, every endpoint answered, nothing at or above `fail_on` fails (unless waived)
-    and no control ended in error. No audit at all is `NOTHING_EVALUATED`.
+    `OK` only when controls were evaluated, every endpoint answered, nothing at or above `fail_on` fails (unless
+    waived), no control ended in error and no evidence is stale (`toolkit.policy.overlaid` marks what is waived and
+    stale). No audit at all is `NOTHING_EVALUATED`.
     """
     return worst(_commune_code(item, fail_on) for item in audits)
 
@@ -189,20 +202,33 @@ def _commune_code(item: Audit, fail_on: Severity) -> ExitCode:
         fails = finding.verdict is Verdict.FAIL and not finding.waived and finding.severity.rank >= fail_on.rank
         if fails or finding.verdict is Verdict.ERROR:
             return ExitCode.NOT_COMPLIANT
-    if any(part.status is not EndpointStatus.COLLECTED for part in item.endpoints):
+    silent = any(part.status is not EndpointStatus.COLLECTED for part in item.endpoints)
+    if silent or any(finding.stale for finding in findings):
         return ExitCode.UNREACHABLE
     return ExitCode.OK
 
 
 def deliver(
-    audits: Sequence[Audit], format_name: str, language: str, output: Path | None, look: Look
+    audits: Sequence[Audit],
+    policies: Mapping[str, Policy],
+    format_name: str,
+    language: str,
+    output: Path | None,
+    look: Look,
 ) -> str | bytes | None:
     """Return what these audits found in one format, or write it to `output` (0640) and return None.
+
+    `policies`: by commune; what is accepted and what is too old shows as such.
 
     Raises:
         BadInputError: an unknown format, or a file that cannot be written.
     """
-    text = render_audits(audits, catalogue.load(), format_name, language, now=datetime.now(UTC), look=look)
+    known, now = catalogue.load(), datetime.now(UTC)
+    reports = []
+    for audit in audits:
+        policy = policies.get(audit.commune, Policy())
+        reports.append(of_run(audit, known, language, now, policy.freshness_days, policy.waivers))
+    text = render(reports, format_name, look)
     if output is None:
         return text
     try:

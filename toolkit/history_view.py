@@ -14,8 +14,8 @@ from toolkit.finding import Verdict
 from toolkit.fleet import load, load_config
 from toolkit.history import Change, Difference, difference
 from toolkit.i18n import _
+from toolkit.policy import freshness_days
 from toolkit.report import dates, plain, wording
-from toolkit.report.commune import freshness_days
 from toolkit.report.document import build, roster_of
 from toolkit.store import open_store
 from toolkit.workspace import Workspace

@@ -12,6 +12,7 @@ from toolkit.i18n import _, language
 
 if TYPE_CHECKING:
     from toolkit.audit import Progress
+    from toolkit.finding import Audit
     from toolkit.workspace import Workspace
 
 # Written out, because importing the renderers and the findings to print a help text is slow; tests keep them equal.
@@ -26,6 +27,13 @@ SEVERITIES = ("low", "medium", "high", "critical")
 @options.communes
 @options.all_communes
 @options.limit
+@click.option(
+    "--from",
+    "source",
+    metavar="DATE|FILE",
+    help=_("Judge again what is in the store (as of the end of this day) or in an exported file; asks no endpoint."),
+)
+@options.max_age
 @click.option("--profile", help=_("Profile to judge by (default: the workspace's)."))
 @click.option(
     "--fail-on",
@@ -55,6 +63,8 @@ def command(
     communes: tuple[str, ...],
     all_communes: bool,
     limit: str | None,
+    source: str | None,
+    max_age: int | None,
     profile: str | None,
     fail_on: str,
     format_name: str,
@@ -63,16 +73,44 @@ def command(
     no_colour: bool,
 ) -> int:
     """Print the findings of this run; 0 only when everything asked was answered and meets the profile."""
+    from datetime import UTC, datetime
+
+    from toolkit import paris
     from toolkit.audit import Request, deliver, exit_code, run
     from toolkit.finding import Severity
+    from toolkit.policy import overlaid, policies
     from toolkit.report.terminal import look
 
-    chosen = options.touched_communes(workspace, communes, all_communes)
-    audits = run(workspace, chosen, Request(profile, limit, parallel), _say)
-    text = deliver(audits, format_name, language(), output, look(no_colour=no_colour))
+    request, now = Request(profile, limit, parallel), datetime.now(UTC)
+    chosen = workspace.select(communes) if source else options.touched_communes(workspace, communes, all_communes)
+    rules = policies(workspace, chosen, now, max_age)
+    if source:
+        from toolkit import rejudge
+
+        audits = rejudge.run(workspace, chosen, request, rejudge.source_of(source, paris.day_of(now)))
+        _say_again(audits)
+    else:
+        audits = run(workspace, chosen, request, _say)
+    text = deliver(audits, rules, format_name, language(), output, look(no_colour=no_colour))
     if text is not None:
         click.echo(text, nl=False)
-    return exit_code(audits, Severity(fail_on))
+    now = datetime.now(UTC)
+    return exit_code([overlaid(item, rules[item.commune], now) for item in audits], Severity(fail_on))
+
+
+def _say_again(audits: list[Audit]) -> None:
+    """Say that nothing was asked, and of when what was judged is."""
+    from toolkit.report import dates
+
+    moments = [part.evidence.collected_at for item in audits for part in item.endpoints if part.evidence]
+    if not moments:
+        click.echo(_("judged again: no evidence is there, nothing was asked"), err=True)
+        return
+    first, last = (dates.moment_text(moment, language()) for moment in (min(moments), max(moments)))
+    message = _(
+        "judged again with today’s controls, nothing was asked: {count} endpoints, evidence of {first} to {last}"
+    )
+    click.echo(message.format(count=len(moments), first=first, last=last), err=True)
 
 
 def _say(progress: Progress) -> None:

@@ -17,6 +17,20 @@ class Cig(Model):
     contacts: tuple[Contact, ...] = ()
 
 
+_Days = Annotated[int, Field(strict=True, ge=1, le=36525)]
+
+
+class Retention(Model):
+    """How long results stay in the store (`nomade store thin`), in days; the newest of each endpoint always does."""
+
+    all_days: _Days = 90
+    """So long all of them stay."""
+    weekly_days: _Days = 366
+    """So long the newest of each week stays."""
+    monthly_days: _Days = 1827
+    """So long the newest of each month stays; then only the newest of all."""
+
+
 class Config(Model):
     """The workspace's own settings."""
 
@@ -33,5 +47,6 @@ class Config(Model):
     """Profile to judge by, and to take settings from, when none is named."""
     freshness_days: Annotated[int, Field(strict=True, ge=1, le=366)] = 30
     """Evidence older than this is stale."""
+    retention: Retention = Retention()
     store: Label | None = None
     """SQLAlchemy URL of the store, without a password; SQLite in `.nomade/` when absent."""

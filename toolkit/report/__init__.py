@@ -6,7 +6,6 @@ import importlib
 import pkgutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from functools import cache
 from typing import TYPE_CHECKING, Protocol
 
@@ -14,8 +13,6 @@ from toolkit.errors import BadInputError
 from toolkit.i18n import _
 
 if TYPE_CHECKING:
-    from toolkit.catalogue import Catalogue
-    from toolkit.finding import Audit
     from toolkit.report.model import Report
 
 
@@ -54,23 +51,3 @@ def render(reports: Sequence[Report], format: str, look: Look | None = None) -> 
         message = _("unknown format “{name}”; known: {known}")
         raise BadInputError(message.format(name=format, known=", ".join(renderers())))
     return renderers()[format].render(reports, look or Look())
-
-
-def render_audits(
-    audits: Sequence[Audit],
-    catalogue: Catalogue,
-    format: str,
-    language: str,
-    *,
-    now: datetime,
-    freshness_days: int | None = None,
-    look: Look | None = None,
-) -> str | bytes:
-    """Return what these runs of the audit found. `now` and `freshness_days` make old evidence stale (None: never).
-
-    Raises:
-        BadInputError: as `render`.
-    """
-    from toolkit.report.document import of_run
-
-    return render([of_run(audit, catalogue, language, now, freshness_days) for audit in audits], format, look)

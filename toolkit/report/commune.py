@@ -13,6 +13,7 @@ from toolkit.errors import BadInputError, NothingEvaluatedError
 from toolkit.files import write_atomically
 from toolkit.fleet import Cig, Config, Fleet, load, load_config
 from toolkit.i18n import _
+from toolkit.policy import freshness_days
 from toolkit.report import render
 from toolkit.report.document import build, roster_of
 from toolkit.report.model import Report, TrendPoint
@@ -102,11 +103,6 @@ def _report(
         trend=() if host else commune_trend(store, fleet, config.profile, days, waivers, now),
         as_of=past,
     )
-
-
-def freshness_days(config: Config, fleet: Fleet) -> int:
-    """Return after how many days evidence of this commune is stale."""
-    return fleet.commune.freshness_days or config.freshness_days
 
 
 def commune_trend(

@@ -140,7 +140,11 @@ def of_run(
     roster = Roster(audit.commune, audit.commune, {part.endpoint: part.kind for part in audit.endpoints})
     known = {
         part.endpoint: EndpointState(
-            part.endpoint, part.status, audit.finished_at, part.detail, part if part.evidence else None
+            part.endpoint,
+            part.status,
+            part.evidence.collected_at if part.rejudged_at and part.evidence else audit.finished_at,
+            part.detail,
+            part if part.evidence else None,
         )
         for part in audit.endpoints
     }
