@@ -176,6 +176,11 @@ def carry_out(workspace: Workspace, leaving: Leaving) -> None:
     if not leaving.is_done:
         write_files(workspace, [leaving.file])
     revoke(workspace.commune(commune), leaving.name)
-    records.forget(workspace, commune, leaving.name)
-    drift.forget(workspace, commune, leaving.name)
+    forget(workspace, commune, leaving.name)
     generate(workspace, commune)
+
+
+def forget(workspace: Workspace, commune: str, name: str) -> None:
+    """Forget how a machine is reached and what it was set up with: it is to be enrolled anew if it comes back."""
+    records.forget(workspace, commune, name)
+    drift.forget(workspace, commune, name)

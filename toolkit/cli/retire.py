@@ -63,8 +63,11 @@ def command(
         outcome = _put_back(workspace, fleet, endpoint, remove_packages, diff, dry_run, yes)
         if outcome is None:
             return ExitCode.OK
-        if not dry_run and (outcome.code or not outcome.done or _stays_declared(endpoint, fleet)):
+        if outcome.code or not (outcome.done or dry_run):
             return outcome.code
+        if endpoint.name == fleet.gateway.name:
+            _stays_declared(workspace, fleet, dry_run)
+            return ExitCode.OK
         restored = True
     today = datetime.now().astimezone().date()
     why = reason or _("end of life")
@@ -79,11 +82,12 @@ def command(
     return ExitCode.OK
 
 
-def _stays_declared(endpoint: Endpoint, fleet: Fleet) -> bool:
-    if endpoint.name != fleet.gateway.name:
-        return False
-    click.echo(_("{name} stays in fleet.yml: a commune has one gateway").format(name=endpoint.name), err=True)
-    return True
+def _stays_declared(workspace: Workspace, fleet: Fleet, dry_run: bool) -> None:
+    from toolkit import retire
+
+    click.echo(_("{name} stays in fleet.yml: a commune has one gateway").format(name=fleet.gateway.name), err=True)
+    if not dry_run:
+        retire.forget(workspace, fleet.commune.id, fleet.gateway.name)
 
 
 def _print_command(workspace: Workspace, fleet: Fleet, endpoint: Endpoint, packages: bool) -> None:
