@@ -99,13 +99,20 @@ def test_profiles_choose_by_reference_and_level() -> None:
     intermediary = {control.id for control in CATALOGUE.selected("anssi-bp028-intermediary")}
     assert "passwords-long" in minimal  # R31, minimal
     assert "ssh-root-login-refused" not in minimal  # R33, intermediary
-    assert minimal < intermediary
+    enhanced = {control.id for control in CATALOGUE.selected("anssi-bp028-enhanced")}
+    assert "apparmor-profiles-at-boot" in enhanced - intermediary  # R37, enhanced
+    assert minimal < intermediary < enhanced
     assert {control.id for control in CATALOGUE.selected("nomade")} == set(CATALOGUE.controls)
 
 
 @pytest.mark.parametrize("profile", list(CATALOGUE.profiles))
 def test_settings_of_a_profile_are_role_variables(profile: str) -> None:
     assert set(CATALOGUE.settings(profile)) <= set(role_variables())
+
+
+def test_the_enhanced_level_asks_the_kernel_for_more_and_drops_nothing() -> None:
+    usual = set(role_variables()["kernel_boot_arguments"].default)
+    assert usual < set(CATALOGUE.settings("anssi-bp028-enhanced")["kernel_boot_arguments"])
 
 
 def test_settings_of_a_profile_win_over_those_it_extends() -> None:
