@@ -29,6 +29,11 @@ COMMUNE, GATEWAY, HOST = "pontlierre", "pontlierre-passerelle", "pontlierre-port
 PEER_KEY = "YWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWE=\n"
 STORE_KEY = f"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI{'A' * 43}\n"
 PERMITTED: dict[str, str] = yaml.safe_load(Path(__file__).with_name("restore.yml").read_text(encoding="utf-8"))
+# What a probe sees of a change by hand: control → file.
+_SEEN = {
+    "firewall-rules-private": "/etc/nftables.conf",
+    "ssh-settings-protected": "/etc/ssh/sshd_config.d/00-nomade.conf",
+}
 _UNITS = "systemctl list-units --state=active --plain --no-legend --type=service,socket,timer | cut -d ' ' -f 1"
 _ENABLED = "cd /etc/systemd && find system user -type l -printf '%p %l\\n' | sort"
 # Each second file gets another line, the other ones another mode.
@@ -100,7 +105,9 @@ def test_every_file_changed_by_hand_is_shown_put_back_and_reported(
 ) -> None:
     spoilt = json.loads(life.exec(HOST, ["python3", "-c", _SPOIL]).stdout)
     assert len(spoilt) > 40
-    sums = f"sha256sum {' '.join(spoilt)}; stat -c '%n %a' {' '.join(spoilt)}"
+    sh(life, f"chmod 0666 {' '.join(_SEEN.values())}")
+    assert failed(life, nomade) >= set(_SEEN)
+    sums = f'for file in {" ".join(spoilt)}; do echo "$(sha256sum "$file") $(stat -c %a "$file")"; done'
     bad = sh(life, sums).splitlines()
     plan = nomade(life.workspace, "plan", "-c", COMMUNE, "-l", HOST, "--diff")
     assert plan.returncode == 0, plan.stderr
@@ -112,8 +119,16 @@ def test_every_file_changed_by_hand_is_shown_put_back_and_reported(
     assert apply.returncode == 0, apply.stderr
     assert sorted(re.findall(rf"^  {HOST} : (/\S+)$", apply.stderr, re.MULTILINE)) == sorted(spoilt)
     assert not set(sh(life, sums).splitlines()) & set(bad), "still as somebody left it"
+    assert not failed(life, nomade) & set(_SEEN)
     again = nomade(life.workspace, "apply", "-c", COMMUNE, "-l", HOST)
     assert f"{COMMUNE}: 1 of 1 endpoints done, 0 changed" in again.stderr, again.stderr
+
+
+def failed(lab: Lab, nomade: Nomade) -> set[str]:
+    done = nomade(lab.workspace, "audit", "-c", COMMUNE, "-l", HOST, "--format", "json")
+    (report,) = json.loads(done.stdout)["reports"]
+    findings = [finding for endpoint in report["endpoints"] for finding in endpoint["findings"]]
+    return {finding["control"] for finding in findings if finding["verdict"] == "fail"}
 
 
 def test_what_would_be_put_back_is_shown_and_nothing_is_changed(
