@@ -92,7 +92,8 @@ def deposits(folder: CommuneFolder) -> tuple[list[Deposit], list[str]]:
 
 
 def _files(folder: Path, ending: str) -> Iterator[Path]:
-    return (path for path in sorted(folder.glob(f"*{ending}")) if not path.name.endswith(REPLACE))
+    # What an interrupted copy leaves has a name with a dot in front.
+    return (path for path in sorted(folder.glob(f"[!.]*{ending}")) if not path.name.endswith(REPLACE))
 
 
 def _deposit(path: Path) -> Deposit:
