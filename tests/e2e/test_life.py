@@ -21,6 +21,7 @@ from toolkit import paths
 from toolkit.fleet import load
 from toolkit.lab.machines import Lab
 from toolkit.lab.readdress import free_block, readdress
+from toolkit.workspace import Workspace
 
 pytestmark = pytest.mark.lab
 
@@ -57,7 +58,13 @@ print(json.dumps(spoilt))
 
 @pytest.fixture(scope="module")
 def life(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    """A running virgin laptop whose root has a password, as a machine that somebody administers by hand."""
+    """A running virgin laptop whose root has a password, as a machine that somebody administers by hand.
+
+    Or the one that KEEP=1 left in the workspace NOMADE_LIFE.
+    """
+    if folder := os.environ.get("NOMADE_LIFE"):
+        yield Lab(Workspace(Path(folder)))
+        return
     started = Lab(readdress(paths.demo_dir(), tmp_path_factory.mktemp("life") / "w", free_block()))
     try:
         started.up([HOST])
@@ -71,7 +78,12 @@ def life(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
 @pytest.fixture(scope="module")
 def virgin(life: Lab, nomade: Nomade) -> tuple[list[str], str, str]:
     """What lay on its disk, ran and was enabled before it was enrolled; it is provisioned when this returns."""
+    kept = life.workspace.root / "virgin.json"
+    if kept.exists():
+        files, units, enabled = json.loads(kept.read_text())
+        return files, units, enabled
     before = state(life)
+    kept.write_text(json.dumps(before))
     keys = life.workspace.state / "lab"
     for words in (
         ["inventory", "generate"],
