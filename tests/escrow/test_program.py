@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import json
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -156,6 +158,32 @@ def test_a_clone_of_a_volume_is_named_not_passed_over(call: Call, volume: Path, 
     states = {found["device"]: found["state"] for found in call("make", images=[str(clone), str(volume)])}
     assert states == {str(clone): "made", str(volume): f"same UUID as {clone}"}
     assert slots(volume) == {0}
+
+
+def test_f027_volumes_are_found_on_partitions_logical_volumes_and_raid_once_each(
+    escrow: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As lsblk tells of a laptop with two disks: LUKS under LVM, LUKS in a logical volume, LUKS on a mirror."""
+    made = {name: tmp_path / name for name in ("sda3", "vg-data", "md0")}
+    for path in made.values():
+        path.touch()
+    mirror = {"path": str(made["md0"]), "fstype": "crypto_LUKS"}
+    member = {"path": "/dev/sdb1", "fstype": "linux_raid_member", "children": [mirror]}
+    inside = {"path": str(made["vg-data"]), "fstype": "crypto_LUKS"}
+    root = {"path": "/dev/mapper/root", "fstype": "LVM2_member", "children": [inside]}
+    first = {"path": str(made["sda3"]), "fstype": "crypto_LUKS", "children": [root]}
+    unplugged = {"path": str(tmp_path / "sdd1"), "fstype": "crypto_LUKS"}
+    disks = [
+        {"path": "/dev/sda", "fstype": None, "children": [{"path": "/dev/sda1", "fstype": "vfat"}, first]},
+        {"path": "/dev/sdb", "fstype": None, "children": [member]},
+        {"path": "/dev/sdc", "fstype": None, "children": [{**member, "path": "/dev/sdc1"}, unplugged]},
+    ]
+    (tmp_path / "bin").mkdir()
+    lsblk = tmp_path / "bin" / "lsblk"
+    lsblk.write_text(f"#!/bin/sh\necho '{json.dumps({'blockdevices': disks})}'\n")
+    lsblk.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
+    assert escrow.devices([]) == [str(made[name]) for name in ("sda3", "vg-data", "md0")]
 
 
 @pytest.mark.parametrize("recipients", [[], ["age1" + "q" * 58], ["age1" + "q" * 58] * 2, ["age1" + "q" * 58, "x"]])

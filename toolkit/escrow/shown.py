@@ -49,11 +49,12 @@ def result(found: Result) -> Iterator[str]:
     """Yield what one check came to: a line, or one for each problem."""
     item = found.deposit
     name = found.subject if item is None else f"{found.subject} {item.device} {item.uuid}"
-    fine = _("in order") if item is None else _("whole, for today's recipients")
+    fine = [] if found.problems else [_("in order") if item is None else _("whole, for today's recipients")]
     if found.opened:
-        fine += ", " + _("opened by this identity, inside and outside agree")
-    for text in found.problems or (fine,):
-        yield f"  {'✗' if found.problems else '✓'} {one_line(name)} : {one_line(text)}"
+        fine.append(_("opened by this identity, inside and outside agree"))
+    for mark, texts in (("✓", [", ".join(fine)] if fine else []), ("✗", found.problems)):
+        for text in texts:
+            yield f"  {mark} {one_line(name)} : {one_line(text)}"
 
 
 def limits(*, opened: bool) -> Iterator[str]:
@@ -68,7 +69,7 @@ def limits(*, opened: bool) -> Iterator[str]:
 
 def register(commune: str, found: Register) -> Iterator[str]:
     """Yield one line per event of a commune's register."""
-    yield _("{commune}: {count} lines").format(commune=commune, count=len(found.entries))
+    yield _("{commune}, lines: {count}").format(commune=commune, count=len(found.entries))
     for item in found.entries:
         parts = (str(item.number), item.time, item.who, action(item.action), item.endpoint, item.volume, item.reason)
         yield "  " + "  ".join(one_line(part) for part in parts if part)

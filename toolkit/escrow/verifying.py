@@ -41,7 +41,8 @@ def verify(workspace: Workspace, config: Config, fleet: Fleet, keys: Identities 
     results += [Result(_("file"), None, (problem,)) for problem in stray]
     if keys and any(result.opened for result in results):
         names = {result.subject for result in results if result.opened}
-        reason = _("verification of {count} keys with an identity").format(count=len([r for r in results if r.opened]))
+        count = len([result for result in results if result.opened])
+        reason = _("verification with an identity, keys: {count}").format(count=count)
         register.append(workspace, commune, Event("verified", ", ".join(sorted(names)), "", "", reason))
     return [*results, _of_register(workspace, commune)]
 
@@ -77,7 +78,7 @@ def _of_register(workspace: Workspace, commune: str) -> Result:
         _("{host}: read, and nobody asked to replace it: nomade escrow rotate").format(host=name)
         for name in sorted(replaced)
     ]
-    return Result(_("register ({count} lines)").format(count=len(found.entries)), None, tuple(problems))
+    return Result(_("register (lines: {count})").format(count=len(found.entries)), None, tuple(problems))
 
 
 def _read_and_kept(workspace: Workspace, commune: str, found: register.Register) -> Iterator[str]:
