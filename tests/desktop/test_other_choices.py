@@ -67,6 +67,7 @@ def test_usbguard_waits_for_a_bus_with_rules_that_keep_the_keyboard(chosen: Hard
     """There is no USB bus here: the service is enabled, its rules are read, its condition holds it back."""
     script = """
 test "$(systemctl is-enabled usbguard.service)" = enabled
+systemctl start usbguard.service
 test "$(systemctl show --property=ConditionResult --value usbguard.service)" = no
 usbguard-rule-parser -f /etc/usbguard/rules.d/50-nomade.conf > /dev/null
 head -n 3 /etc/usbguard/rules.d/50-nomade.conf | tail -n 2

@@ -52,6 +52,17 @@ def test_laptops_are_guests_with_different_addresses(workspace: Workspace) -> No
     assert addresses == ["198.18.1.101", "198.18.1.102"]
 
 
+def test_a_desktop_is_given_to_the_machines_that_ask_for_one(workspace: Workspace) -> None:
+    change(workspace.root / "lab.yml", "depot:", "desktops: [valsorbe-portable-1]\ndepot:")
+    assert [machine.name for machine in topology.load(workspace).machines if machine.desktop] == ["valsorbe-portable-1"]
+
+
+def test_a_desktop_for_a_machine_that_is_not_there_is_refused(workspace: Workspace) -> None:
+    change(workspace.root / "lab.yml", "depot:", "desktops: [valsorbe-portable-9]\ndepot:")
+    with pytest.raises(BadInputError, match="valsorbe-portable-9"):
+        topology.load(workspace)
+
+
 def test_an_address_outside_its_network_is_refused(workspace: Workspace) -> None:
     change(workspace.commune("valsorbe").fleet, "198.18.0.12", "198.18.7.12")
     with pytest.raises(BadInputError, match=r"valsorbe-portable-1.*198\.18\.7\.12"):
