@@ -179,9 +179,12 @@ def test_rotation_with_an_identity_needs_nobody_at_the_laptop(escrow: Escrow) ->
     assert [entry.action for entry in entries(escrow)] == ["replace"] * 3
 
 
-def test_rekey_takes_the_keys_that_somebody_who_left_can_read(escrow: Escrow) -> None:
+def test_rekey_takes_the_keys_that_somebody_who_left_can_read(
+    escrow: Escrow, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert call(escrow, "rekey") == ExitCode.OK
     assert not escrow.request.exists()
+    kept.deposit(escrow, "00000000-0000-4000-8000-000000000002", device="backup repository")
     fleet = escrow.workspace.commune("essai").fleet
     new = str(pyrage.x25519.Identity.generate().to_public())
     fleet.write_text(fleet.read_text().replace(escrow.recipients[1], new))
@@ -189,6 +192,9 @@ def test_rekey_takes_the_keys_that_somebody_who_left_can_read(escrow: Escrow) ->
     assert call(escrow, "rekey", "--identity", str(escrow.commune)) == ExitCode.OK
     assert json.loads(escrow.request.read_text())["unlock"] is not None
     assert [entry.action for entry in entries(escrow)] == ["replace"]
+    assert f"passwords of backups stay the same, the next apply encrypts them to today's recipients: {HOST}" in (
+        capsys.readouterr().err
+    )
 
 
 def test_verify_says_what_it_proved_and_what_not(escrow: Escrow, capsys: pytest.CaptureFixture[str]) -> None:

@@ -160,9 +160,15 @@ def rekey(
     from toolkit.escrow import opening
 
     touched = options.touched_communes(workspace, communes, all_communes)
-    chosen = opening.readable_by_leavers(workspace, touched)
-    if not chosen:
+    concerned = opening.readable_by_leavers(workspace, touched)
+    chosen = [item for item in concerned if item.deposit.is_disk]
+    backups = sorted({item.deposit.endpoint for item in concerned if not item.deposit.is_disk})
+    if backups:
+        said = _("passwords of backups stay the same, the next apply encrypts them to today's recipients: {hosts}")
+        click.echo(said.format(hosts=", ".join(backups)), err=True)
+    if not chosen and not backups:
         click.echo(_("every key is encrypted to today's recipients: nothing to do"), err=True)
+    if not chosen:
         return ExitCode.OK
     return _replace(workspace, chosen, identity, reason or _("recipients changed"), now)
 

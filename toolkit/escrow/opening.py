@@ -88,7 +88,7 @@ def ask_replacement(workspace: Workspace, chosen: Iterable[Kept], keys: Identiti
 
 
 def readable_by_leavers(workspace: Workspace, communes: Sequence[str]) -> list[Kept]:
-    """Return the keys of volumes that are encrypted to others than today's recipients of their commune.
+    """Return what is encrypted to others than today's recipients of its commune: keys of volumes, backup passwords.
 
     Raises:
         ProblemsError: `nomade.yml` or a fleet file is wrong.
@@ -99,7 +99,7 @@ def readable_by_leavers(workspace: Workspace, communes: Sequence[str]) -> list[K
         Kept(fleet.commune.id, item)
         for fleet in fleets
         for item in deposits(workspace.commune(fleet.commune.id))[0]
-        if item.is_disk and set(item.recipients) != {*config.escrow_recipients, *fleet.commune.escrow_recipients}
+        if set(item.recipients) != {*config.escrow_recipients, *fleet.commune.escrow_recipients}
     ]
 
 
