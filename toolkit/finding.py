@@ -40,15 +40,20 @@ class Evidence:
     sections: Mapping[str, Section]
 
     @property
-    def digest(self) -> str:
-        """SHA-256 (hex) of the canonical JSON of endpoint and sections; the time is not part of it."""
+    def canonical(self) -> bytes:
+        """The one spelling (JSON) of endpoint and sections that the digest is made of; the time is not part of it."""
         body = {
             "endpoint": self.endpoint,
             "sections": [
                 [name, part.status.value, part.exit_code, part.text] for name, part in sorted(self.sections.items())
             ],
         }
-        return hashlib.sha256(json.dumps(body, ensure_ascii=False, sort_keys=True).encode()).hexdigest()
+        return json.dumps(body, ensure_ascii=False, sort_keys=True).encode()
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 (hex) of `canonical`."""
+        return hashlib.sha256(self.canonical).hexdigest()
 
 
 class Verdict(StrEnum):

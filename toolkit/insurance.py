@@ -26,6 +26,8 @@ from toolkit.fleet.addresses import load as load_addresses
 from toolkit.fleet.document import suggestion
 from toolkit.fleet.roles import role_variables
 from toolkit.i18n import _
+from toolkit.policy import freshness_days
+from toolkit.pseudonyms import Pseudonyms
 from toolkit.report.document import build, roster_of
 from toolkit.report.model import Line, Machine, Report, State
 from toolkit.store import CommuneState, EndpointState, open_store
@@ -185,8 +187,9 @@ def _formula(case: _Case, number: int, profile: str) -> Formula:
         if name in {endpoint.name for endpoint in case.fleet.endpoints}
     }
     roster = roster_of(case.fleet, case.config.cig)
+    days = freshness_days(case.config, case.fleet)
     state = CommuneState(case.fleet.commune.id, known)
-    report = build(roster, case.contract, profile, state, case.now, case.language, case.config.freshness_days)
+    report = build(roster, case.contract, profile, state, case.now, case.language, days)
     concerned = [machine for machine in report.machines if machine.coverage.expected]
     criteria = tuple(_criterion(item.id, case, concerned) for item in case.contract.selected(profile))
     return Formula(
@@ -227,6 +230,30 @@ def _criterion(control_id: str, case: _Case, machines: Sequence[Machine]) -> Cri
     unmet = len([gap for gap in gaps if gap.line is None])
     fix = control.manual[case.language] if control.manual else control.fix[case.language]
     return Criterion(control_id, control.title[case.language], fix, len(lines) + unmet, tuple(gaps), tuple(lines))
+
+
+def without_names(item: Readiness, names: Pseudonyms) -> Readiness:
+    """Return the same without names of people and machines, and without raw outputs."""
+    formulas = (
+        replace(
+            formula,
+            report=names.report(formula.report),
+            away=tuple(names.machine(machine) for machine in formula.away),
+            criteria=tuple(_nameless(criterion, names) for criterion in formula.criteria),
+        )
+        for formula in item.formulas
+    )
+    return replace(item, formulas=tuple(formulas))
+
+
+def _nameless(criterion: Criterion, names: Pseudonyms) -> Criterion:
+    return replace(
+        criterion,
+        gaps=tuple(
+            Gap(names.machine(gap.machine), names.line(gap.line) if gap.line else None) for gap in criterion.gaps
+        ),
+        lines=tuple((names.machine(machine), names.line(line)) for machine, line in criterion.lines),
+    )
 
 
 def exit_code(found: Sequence[Readiness]) -> ExitCode:

@@ -18,9 +18,9 @@ COMMUNE = "pontlierre"
 
 
 def answers(moment: str, kind: str) -> dict[str, str]:
-    """Return what a machine of this kind answered `before` or `after` it was set up, by probe."""
-    path = next(iter(sorted(DATA.glob(f"{moment}-*-{kind}.json"))))
-    found: dict[str, str] = json.loads(path.read_text(encoding="utf-8"))["answers"]
+    """Return what this commune's machine of this kind answered `before` or `after` it was set up, by probe."""
+    files = (json.loads(path.read_text(encoding="utf-8")) for path in sorted(DATA.glob(f"{moment}-*-{kind}.json")))
+    found: dict[str, str] = next(item["answers"] for item in files if item["endpoint"].startswith(COMMUNE))
     return found
 
 

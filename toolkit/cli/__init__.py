@@ -13,7 +13,7 @@ from toolkit import __version__
 from toolkit.errors import ExitCode, NomadeError
 from toolkit.i18n import LANGUAGES, _, set_language, speak_click
 
-_HELPERS = {"options"}
+_HELPERS = {"options", "report_documents"}
 
 
 def _names() -> list[str]:

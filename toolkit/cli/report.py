@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from toolkit.cli import options
+from toolkit.cli.report_documents import documents
 from toolkit.i18n import _, language
 
 if TYPE_CHECKING:
@@ -36,7 +37,12 @@ _output = click.option(
     type=click.Path(path_type=Path, allow_dash=True),
     help=_("File or folder to write to, - for standard output (HTML: reports/ of the workspace by default)."),
 )
-_no_color = click.option(
+pseudonymise = click.option(
+    "--pseudonymise",
+    is_flag=True,
+    help=_("Stable pseudonyms instead of people, logins and machines; no raw outputs, no contacts."),
+)
+no_color = click.option(
     "--no-color", "no_colour", is_flag=True, help=_("No colours (also with NO_COLOR, or when not on a terminal).")
 )
 
@@ -54,7 +60,8 @@ def command() -> None:
 @options.as_of
 @_format
 @_output
-@_no_color
+@pseudonymise
+@no_color
 def commune(
     workspace: Workspace,
     communes: tuple[str, ...],
@@ -62,10 +69,11 @@ def commune(
     as_of: date | None,
     format_name: str,
     output: Path | None,
+    pseudonymise: bool,
     no_colour: bool,
 ) -> int:
     """Write one report per commune and print the paths, or the report itself."""
-    reports = _reports(workspace, workspace.select(communes), max_age=max_age, as_of=as_of)
+    reports = _reports(workspace, workspace.select(communes), pseudonymise, max_age=max_age, as_of=as_of)
     if output is None and format_name == "html":
         output = _folder(workspace, as_of)
     return _deliver(reports, format_name, output, no_colour=no_colour)
@@ -80,7 +88,8 @@ def commune(
 @options.as_of
 @_format
 @_output
-@_no_color
+@pseudonymise
+@no_color
 def post(
     workspace: Workspace,
     communes: tuple[str, ...],
@@ -89,13 +98,17 @@ def post(
     as_of: date | None,
     format_name: str,
     output: Path | None,
+    pseudonymise: bool,
     no_colour: bool,
 ) -> int:
     """Write the report of one post and print its path, or the report itself."""
+    from toolkit.pseudonyms import of_commune
     from toolkit.report.commune import commune_of
 
     found = commune_of(workspace, workspace.select(communes), host)
-    reports = _reports(workspace, [found], host, max_age=max_age, as_of=as_of)
+    reports = _reports(workspace, [found], pseudonymise, host, max_age=max_age, as_of=as_of)
+    if pseudonymise:
+        host = of_commune(workspace, found).machine_name(host)
     if output is None and format_name == "html":
         folder = _folder(workspace, as_of) / found
         folder.mkdir(mode=0o750, exist_ok=True)
@@ -103,54 +116,8 @@ def post(
     return _deliver(reports, format_name, output, name=host, no_colour=no_colour)
 
 
-@command.command(
-    "insurance", help=_("Which formula of the insurance contract each commune meets, and what is missing.")
-)
-@options.workspace
-@options.communes
-@options.all_communes_anyhow
-@click.option(
-    "-f",
-    "--format",
-    "format_name",
-    type=click.Choice(("html", "json", "table")),
-    default="table",
-    show_default=True,
-    help=_("Format of the report."),
-)
-@options.output
-@_no_color
-def insurance(
-    workspace: Workspace, communes: tuple[str, ...], format_name: str, output: Path | None, no_colour: bool
-) -> int:
-    """Print or write one document per commune; 0 only when each meets the formula its fleet file names."""
-    from datetime import UTC, datetime
-
-    from toolkit.insurance import exit_code, readiness
-    from toolkit.report import insurance_views as views
-    from toolkit.report.commune import write_each
-    from toolkit.report.terminal import look
-
-    found = readiness(workspace, workspace.select(communes), language(), datetime.now(UTC))
-    shown = look(no_colour=no_colour)
-    documents = {
-        item.commune: {
-            "html": lambda item=item: views.page(item),
-            "json": lambda item=item: views.document([item]),
-            "table": lambda item=item: views.text([item], shown),
-        }[format_name]()
-        for item in found
-    }
-    if output is None or str(output) == "-":
-        _only_one(documents, format_name)
-        click.echo("\n".join(documents.values()), nl=False)
-    else:
-        for path in write_each(documents, {"table": "txt"}.get(format_name, format_name), output):
-            click.echo(path)
-    return exit_code(found)
-
-
-def _only_one(documents: Sized, format_name: str) -> None:
+def only_one(documents: Sized, format_name: str) -> None:
+    """Refuse several communes in one document; a terminal table may show several."""
     if len(documents) > 1 and format_name != "table":
         raise click.UsageError(_("several communes do not share one document: name one with --commune"))
 
@@ -169,6 +136,7 @@ def _folder(workspace: Workspace, as_of: date | None) -> Path:
 def _reports(
     workspace: Workspace,
     communes: list[str],
+    pseudonymise: bool,
     host: str | None = None,
     *,
     max_age: int | None = None,
@@ -176,9 +144,11 @@ def _reports(
 ) -> list[Report]:
     from datetime import UTC, datetime
 
+    from toolkit.pseudonyms import without_names
     from toolkit.report.commune import reports
 
-    return reports(workspace, communes, language(), datetime.now(UTC), host=host, max_age=max_age, as_of=as_of)
+    found = reports(workspace, communes, language(), datetime.now(UTC), host=host, max_age=max_age, as_of=as_of)
+    return without_names(workspace, found) if pseudonymise else found
 
 
 def _deliver(
@@ -192,7 +162,7 @@ def _deliver(
         for path in write(reports, format_name, output, name=name):
             click.echo(path)
         return 0
-    _only_one(reports, format_name)
+    only_one(reports, format_name)
     click.echo(render(reports, format_name, look(no_colour=no_colour, full=True)), nl=False)
     return 0
 
@@ -226,3 +196,7 @@ def diff(workspace: Workspace, communes: tuple[str, ...], since: date, format_na
     for line in history_view.lines(found, language()):
         click.echo(line)
     return 0
+
+
+for document in documents():
+    command.add_command(document)

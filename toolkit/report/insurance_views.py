@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from toolkit.report import Look, dates, plain, wording
 from toolkit.report.html_page import page as html_page
-from toolkit.report.model import Line, Machine
+from toolkit.report.model import Line, Machine, Report
 from toolkit.report.wording import translator
 
 if TYPE_CHECKING:
@@ -154,10 +154,10 @@ def _moment(moment: Any) -> str:
 
 def page(item: Readiness) -> str:
     """Return the page of one commune before its insurance contract."""
-    return html_page("insurance.html.j2", item.language, item=item, views=_Views(item.language))
+    return html_page("insurance.html.j2", item.language, item=item, views=Views(item.language))
 
 
-class _Views:
+class Views:
     """The words of this module for the template, in its language."""
 
     def __init__(self, language: str) -> None:
@@ -174,3 +174,35 @@ class _Views:
 
     def score(self, formula: Formula) -> str:
         return score(formula, self._language)
+
+    def coverage(self, report: Report) -> str:
+        return wording.coverage(report.coverage, self._language)
+
+    def shown(self, item: Readiness) -> Formula:
+        """The formula whose criteria are printed: the contract's, else the one reached, else the first."""
+        number = item.declared or item.reached or item.formulas[0].number
+        return next((formula for formula in item.formulas if formula.number == number), item.formulas[-1])
+
+    def count(self, criterion: Criterion) -> str:
+        _ = translator(self._language)
+        met = criterion.applies - len(criterion.gaps)
+        return _("{met} machines of {total}").format(met=met, total=criterion.applies)
+
+    def facts(self, criterion: Criterion) -> list[str]:
+        """What was compared, one line per answer with the machines that gave it."""
+        found: dict[str, list[str]] = {}
+        for machine, line in criterion.lines:
+            found.setdefault(self._fact(line), []).append(plain.one_line(machine.name))
+        pattern = translator(self._language)("{reason}: {machines}")
+        return [pattern.format(reason=said, machines=", ".join(names)) for said, names in found.items()]
+
+    def _fact(self, line: Line) -> str:
+        _ = translator(self._language)
+        language = self._language
+        said = [wording.verdict(line, language)]
+        for check in line.comparisons:
+            shown = {"expected": wording.expected(check, language), "found": wording.value(check.actual, language)}
+            said.append(_("{fact}: expected {expected}, found {found}").format(fact=plain.one_line(check.key), **shown))
+        if reason := wording.reason(line, language):
+            said.append(reason)
+        return " – ".join(said)
