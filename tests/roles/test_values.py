@@ -58,6 +58,7 @@ GOOD = {
     "updates": {},
     "firewall": _peer() | _store(),
     "backup": _store() | {"nomade_kind": "laptop"},
+    "desktop": {"nomade_kind": "laptop"},
     "backup_store": _store(),
 }
 BAD: dict[str, tuple[str, dict[str, Any]]] = {
@@ -109,6 +110,11 @@ BAD: dict[str, tuple[str, dict[str, Any]]] = {
     ),
     "root-as-the-store-s-account": ("backup_store", _store(account="root")),
     "rule-in-the-store-s-port": ("firewall", _peer() | _store(port="22 accept")),
+    "second-key-in-the-login-notice": ("desktop", {"desktop_login_notice": "a'\n[org/gnome/desktop/lockdown]"}),
+    "quote-in-the-login-notice": ("desktop", {"desktop_login_notice": "a' b"}),
+    "screen-that-never-locks": ("desktop", {"desktop_lock_idle": 0}),
+    "rule-in-a-usb-class": ("desktop", {"desktop_usb_classes": ["01:*:* } \nallow"]}),
+    "storage-among-the-usb-classes": ("desktop", {"desktop_usb_classes": ["01", "08"]}),
     "no-origin-of-updates": ("updates", {"updates_origins": []}),
 }
 
