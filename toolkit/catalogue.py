@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -76,10 +76,15 @@ class Expectation(_Model):
             raise ValueError("no operator")
         return self
 
-    def operators(self) -> list[tuple[str, Any]]:
+    def operators(self) -> tuple[tuple[str, Any], ...]:
         """Return (operator, operand) for each operator given, in the order of this class."""
+        return self._operators
+
+    @cached_property
+    def _operators(self) -> tuple[tuple[str, Any], ...]:
+        # Once for each control: a fleet asks for it millions of times.
         given = ((name, getattr(self, name)) for name in type(self).model_fields)
-        return [(name, operand) for name, operand in given if operand is not None]
+        return tuple((name, operand) for name, operand in given if operand is not None)
 
 
 class Question(_Model):

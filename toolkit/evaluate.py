@@ -127,6 +127,8 @@ def _finding(
 
 def _asked_here(question: Question, facts: Mapping[str, Any], subject: Subject) -> bool:
     """Return whether the machine has what the question is about; a fact that is not there excuses nobody."""
+    if not question.where:
+        return True
     if missing := sorted(set(question.where) - set(facts)):
         raise _UnknownValueError(missing[0])
     return all(check.met for check in compare(question.where, facts, subject))

@@ -73,7 +73,7 @@ def run(
     store = open_store(config.store or workspace.store_url)
     try:
         return [
-            _commune(_Judge(workspace, config, fleet, known, request), store, source, on_progress) for fleet in chosen
+            _commune(Judge(workspace, config, fleet, known, request), store, source, on_progress) for fleet in chosen
         ]
     finally:
         store.close()
@@ -88,7 +88,7 @@ def _of_file(fleets: Sequence[Fleet], file: EvidenceFile) -> list[Fleet]:
     return found
 
 
-class _Judge:
+class Judge:
     """Judges the evidence of one commune."""
 
     def __init__(self, workspace: Workspace, config: Config, fleet: Fleet, known: Catalogue, request: Request) -> None:
@@ -134,7 +134,7 @@ def _subjects(
     return {item.name: subject_of(config, fleet, known, profile, item, tunnel, kept) for item in endpoints}
 
 
-def _commune(judge: _Judge, store: Store, source: Source, on_progress: Callable[[Progress], None]) -> Audit:
+def _commune(judge: Judge, store: Store, source: Source, on_progress: Callable[[Progress], None]) -> Audit:
     found: dict[str, EndpointAudit] = {}
     for part in judged(judge, store, source):
         found[part.endpoint] = part
@@ -143,7 +143,7 @@ def _commune(judge: _Judge, store: Store, source: Source, on_progress: Callable[
     return judge.audit(found[name] for name in judge.names)
 
 
-def judged(judge: _Judge, store: Store, source: Source) -> Iterator[EndpointAudit]:
+def judged(judge: Judge, store: Store, source: Source) -> Iterator[EndpointAudit]:
     """Yield each endpoint's new judgement as it is made, kept in the store when its evidence is from there."""
     if source.file is not None:
         yield from judge.parts(source.file)

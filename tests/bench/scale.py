@@ -33,7 +33,7 @@ class Spent(NamedTuple):
     memory: float
 
 
-def _spent(command: list[str], output: Path, **environment: str) -> Spent:
+def spent(command: list[str], output: Path, **environment: str) -> Spent:
     """Run a command, its output to a file, and return what it took."""
     with output.open("wb") as stream:
         process = subprocess.Popen(command, stdout=stream, env={**os.environ, **environment})
@@ -45,7 +45,7 @@ def _spent(command: list[str], output: Path, **environment: str) -> Spent:
 
 def _work(which: str, workspace: Workspace, output: Path) -> Spent:
     """Return the seconds that the work itself took, without Python's start, and the memory of all."""
-    memory = _spent([sys.executable, "-m", "tests.bench._scale_work", which, str(workspace.root)], output).memory
+    memory = spent([sys.executable, "-m", "tests.bench._scale_work", which, str(workspace.root)], output).memory
     return Spent(float(output.read_text()), memory)
 
 
@@ -100,7 +100,7 @@ def _loading(folder: Path) -> list[Row]:
     (folder / "ansible.cfg").touch()
     program = str(Path(sys.executable).with_name("ansible-inventory"))
     ours, peer = (
-        _spent([program, "-i", str(path), "--list"], folder / path.stem, ANSIBLE_CONFIG=str(folder / "ansible.cfg"))
+        spent([program, "-i", str(path), "--list"], folder / path.stem, ANSIBLE_CONFIG=str(folder / "ansible.cfg"))
         for path in (commune.hosts, plain)
     )
     what = f"ansible-inventory --list, {len(fleet.endpoints)} hosts, hosts.yml / plain YAML"

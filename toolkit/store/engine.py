@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
-import math
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -37,7 +35,7 @@ class Database:
             if self.is_sqlite and location.database:
                 _make_private(Path(location.database))
             options = {"timeout": _BUSY_SECONDS} if self.is_sqlite else {"connect_timeout": _BUSY_SECONDS}
-            self._engine = create_engine(location, connect_args=options, json_serializer=_json)
+            self._engine = create_engine(location, connect_args=options)
         except (OSError, ImportError) as error:
             raise StoreError(_("{url}: cannot open the store: {error}").format(url=self.shown, error=error)) from error
         if self.is_sqlite:
@@ -95,19 +93,3 @@ def _prepare_sqlite(engine: Engine) -> None:
         # A writer takes its lock at once: a reader that turns into a writer half-way could fail without waiting.
         writes = connection.get_execution_options().get("nomade_writes", False)
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
-
-
-def _json(value: Any) -> str:
-    """Return JSON that both databases take: PostgreSQL knows no NaN, which an endpoint may well send."""
-    try:
-        return json.dumps(value, allow_nan=False)
-    except ValueError:
-        return json.dumps(_finite(value))
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, float) and not math.isfinite(value):
-        return str(value)
-    if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items()}
-    return [_finite(item) for item in value] if isinstance(value, list) else value

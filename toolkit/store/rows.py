@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import zlib
 from collections.abc import Iterable
 from dataclasses import fields
@@ -85,19 +86,47 @@ def endpoint_row(part: EndpointAudit, run: int, commune: str, profile: str, at: 
 _CHECK = tuple(field.name for field in fields(Check))
 
 
-def finding_row(finding: Finding, endpoint_audit: int) -> dict[str, Any]:
-    """`stale` and `waived` are left out: they depend on the day one looks, not on what was found."""
-    return {
-        "endpoint_audit": endpoint_audit,
-        "control": finding.control,
-        "severity": finding.severity.value,
-        "verdict": finding.verdict.value,
-        "reason": finding.reason,
-        "checks": [{name: getattr(check, name) for name in _CHECK} for check in finding.checks],
-        "probe": finding.probe,
-        "detail": storable(finding.detail),
-        "waived": False,  # kept for stores of before waivers had a file
-    }
+# The columns of `finding_values`, in its order.
+FINDING = ("endpoint_audit", "control", "severity", "verdict", "reason", "checks", "probe", "detail", "waived")
+
+
+def finding_values(finding: Finding, endpoint_audit: int) -> tuple[Any, ...]:
+    """Return the values of one row, as the driver takes them.
+
+    `stale` and `waived` are left out: they depend on the day one looks, not on what was found. (The column `waived` is
+    there for stores of before waivers had a file.)
+    """
+    checks = [{name: getattr(check, name) for name in _CHECK} for check in finding.checks]
+    return (
+        endpoint_audit,
+        finding.control,
+        finding.severity.value,
+        finding.verdict.value,
+        finding.reason,
+        json_text(checks) if checks else "[]",
+        finding.probe,
+        storable(finding.detail) if finding.detail else "",
+        False,
+    )
+
+
+def json_text(value: Any) -> str:
+    """Return JSON that both databases take: PostgreSQL knows no NaN, which an endpoint may well send."""
+    try:
+        return _ENCODER.encode(value)
+    except ValueError:
+        return _ENCODER.encode(_finite(value))
+
+
+_ENCODER = json.JSONEncoder(allow_nan=False)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    return [_finite(item) for item in value] if isinstance(value, list) else value
 
 
 def finding_of(row: Row[Any], endpoint: str) -> Finding:

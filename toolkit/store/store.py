@@ -215,11 +215,18 @@ def _save_endpoint(
     connection: Connection, part: EndpointAudit, run: int, commune: str, profile: str, at: datetime
 ) -> None:
     row = rows.endpoint_row(part, run, commune, profile, at)
-    if part.evidence is not None:
+    if part.evidence is not None and part.rejudged_at is None:  # what is judged again is there already
         body = {"commune": commune, "digest": row["digest"], "body": rows.pack_evidence(part.evidence)}
         # Another audit may keep the same output at this moment: both are right.
         dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
         connection.execute(dialect.insert(tables.evidence).values(body).on_conflict_do_nothing())
     key = _inserted(connection, insert(tables.endpoint_audits).values(row))
     if part.findings:
-        connection.execute(insert(tables.findings), [rows.finding_row(finding, key) for finding in part.findings])
+        _save_findings(connection, [rows.finding_values(finding, key) for finding in part.findings])
+
+
+def _save_findings(connection: Connection, values: list[tuple[Any, ...]]) -> None:
+    # Past SQLAlchemy's treatment of each value: there are hundreds of rows for each endpoint.
+    mark = "?" if connection.dialect.name == "sqlite" else "%s"
+    marks = ", ".join([mark] * len(rows.FINDING))
+    connection.exec_driver_sql(f"INSERT INTO findings ({', '.join(rows.FINDING)}) VALUES ({marks})", values)  # noqa: S608 — constants
