@@ -79,6 +79,12 @@ def files(ledger: ModuleType) -> ModuleType:
 
 
 @pytest.fixture(scope="session")
+def restore(ledger: ModuleType) -> ModuleType:
+    """Return module_utils/nomade_restore."""
+    return _load("ansible.module_utils.nomade_restore", paths.plugins_dir() / "module_utils" / "nomade_restore.py")
+
+
+@pytest.fixture(scope="session")
 def module(files: ModuleType) -> ModuleType:
     return _load("nomade_config_files_module", paths.plugins_dir() / "modules" / "config_files.py")
 

@@ -74,8 +74,12 @@ def kept() -> list[dict[str, Any]]:
         record = os.path.join(UNDO, name, "original.json")
         if not os.path.exists(record):  # power failed before the first record was whole: nothing was changed then
             continue
-        facts: dict[str, Any] = _read(record)
-        if not isinstance(facts.get("path"), str) or _folder(facts["path"]) != os.path.join(UNDO, name):
+        facts: Any = _read(record)
+        if (
+            not isinstance(facts, dict)
+            or not isinstance(facts.get("path"), str)
+            or _folder(facts["path"]) != os.path.join(UNDO, name)
+        ):
             raise ValueError(f"{record}: not the record of this path")
         if os.path.exists(os.path.join(UNDO, name, "original")):
             with open(os.path.join(UNDO, name, "original"), "rb") as stream:
@@ -97,7 +101,10 @@ def note_written(
 def changed_by_others(path: str, found: tuple[os.stat_result, bytes] | None) -> bool:
     """Tell whether a file is neither as the toolkit wrote it last nor as it was before (a guard puts that one back)."""
     record = os.path.join(_folder(path), "written.json")
-    return os.path.exists(record) and _digest(found) not in _read(record).values()
+    try:
+        return os.path.exists(record) and _digest(found) not in dict(_read(record)).values()
+    except ValueError:  # damaged: nothing can be said of it
+        return False
 
 
 def _digest(version: tuple[os.stat_result, bytes] | None) -> str:
