@@ -31,6 +31,7 @@ trap 'cat /run/resolv.before >/etc/resolv.conf' EXIT
 printf '%s' "$1" >/etc/resolv.conf
 sed -i 's/bookworm/trixie/g' /etc/apt/sources.list.d/*.sources
 export DEBIAN_FRONTEND=noninteractive NEEDRESTART_MODE=l
+echo 'man-db man-db/auto-update boolean false' | debconf-set-selections  # as in the lab's images: it takes minutes
 set -- -qq --yes -o "Acquire::http::Proxy=${http_proxy:-DIRECT}" -o Dpkg::Use-Pty=0 \\
   -o Dpkg::Options::=--force-confold -o Dpkg::Options::=--force-confdef
 apt-get "$@" update
