@@ -12,13 +12,15 @@ from toolkit.probes import Probe
 from toolkit.probes._text import ABSENT, document, whole
 
 # Of the header only what is no secret; of the record all but the encrypted key. The digest of a key slot's area says
-# whether the key was replaced, and nothing of the key itself. Records name image files; block devices are found.
+# whether the key was replaced, and nothing of the key itself. Records name image files; block devices are found, as
+# their names change with the order of disks.
 COMMAND = rf"""
 command -v cryptsetup >/dev/null || {{ echo {ABSENT}; exit 0; }}
 records=/var/lib/nomade/escrow
 {{
   lsblk --raw --noheadings --output PATH,FSTYPE | awk '$2 == "crypto_LUKS" {{ print $1 }}'
-  sed -n 's/^ "device": "\(\/.*\)",\{{0,1\}}$/\1/p' "$records"/*.json 2>/dev/null
+  sed -n 's/^ "device": "\(\/.*\)",\{{0,1\}}$/\1/p' "$records"/*.json 2>/dev/null |
+    while IFS= read -r file; do [ ! -f "$file" ] || echo "$file"; done
 }} | sort -u | while IFS= read -r device; do
   [ -e "$device" ] || continue
   echo "volume $device"
