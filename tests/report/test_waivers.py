@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -10,10 +11,10 @@ import pytest
 from jsonschema import Draft202012Validator
 from pydantic import ValidationError
 
-from tests.report.sample import BOURG, NOW, TREND, WAIVERS, machine, report
+from tests.report.sample import BOURG, BOURG_STATE, NOW, TREND, WAIVERS, machine, report
 from toolkit.errors import ExitCode
 from toolkit.finding import Verdict
-from toolkit.report import json_document, render
+from toolkit.report import Look, json_document, render
 from toolkit.report.judgement import exit_code
 from toolkit.report.model import Line, Report, State
 from toolkit.store import CommuneState
@@ -130,3 +131,28 @@ def test_the_json_document_carries_them_as_its_schema_says() -> None:
         **{"day": "2026-11-02", "endpoints": 12, "compliant": 3, "failing": 6, "unknown": 3},
         **{"passed": 33, "failed": 7, "waived": 0},
     }
+
+
+def test_the_terminal_and_the_sheet_show_what_is_accepted_and_what_no_longer_is() -> None:
+    found = report(waivers=WAIVERS, language="fr")
+    shown = " ".join(str(render([found], "table", Look(width=200))).split())
+    for item in WAIVERS:
+        assert item.reason in shown
+        assert item.approver in shown
+    assert "23 novembre 2026" in shown
+    assert "31 décembre 2026" in shown
+    rows = bytes(render([found], "csv")).decode("utf-8-sig").splitlines()
+    (covered,) = (row for row in rows if "valmont-bureau-02;" in row and "password-length" in row)
+    assert WAIVERS[0].reason in covered
+
+
+def test_the_terminal_says_when_it_is_not_about_today() -> None:
+    past = replace(report(), as_of=True, partial=True)
+    known = next(iter(BOURG_STATE.endpoints.values()))
+    assert known.last is not None
+    again = replace(known, last=replace(known.last, rejudged_at=NOW))
+    rejudged = report(BOURG, CommuneState(BOURG.commune, {known.endpoint: again}))
+    texts = [str(render([item], "table", Look(width=200))) for item in (report(), past, rejudged)]
+    assert ["connu alors" in text for text in texts] == [False, True, False]
+    assert ["une partie de la commune" in text for text in texts] == [False, True, False]
+    assert ["Jugé de nouveau" in text for text in texts] == [False, False, True]

@@ -14,6 +14,7 @@ from rich.text import Text
 from toolkit.finding import EndpointStatus, Verdict
 from toolkit.report import Look, dates, plain, wording
 from toolkit.report.model import Action, Line, Machine, Post, Report, State
+from toolkit.report.notes import notes
 from toolkit.report.wording import translator
 
 FORMAT = "table"
@@ -100,6 +101,8 @@ def _summary(console: Console, report: Report) -> None:
     headline = f"{_SIGNS[report.state]} {wording.sentence(report)}"
     console.print(Text(headline, style=_STYLES[report.state]))
     console.print(Text(f"{wording.coverage(report.coverage, language)} – {wording.score(report.coverage, language)}"))
+    for note in notes(report):
+        console.print(Text(note, style="cyan"))
     console.print()
     console.print(_posts(report) if report.posts else _machines(report))
     _actions(console, report)
