@@ -65,3 +65,27 @@ def test_no_service_of_ours_is_exposed_on_any_endpoint(site: Lab) -> None:
     }
     assert {name for _host, name in levels} == services() - UNCONFINED
     assert {key: level for key, level in levels.items() if level > EXPOSURE_GOAL} == {}
+
+
+@pytest.mark.lab
+def test_the_notice_of_a_restart_reaches_the_session_of_the_teleworker(site: Lab) -> None:
+    name = "pontlierre-portable-1"
+    laptop = Laptop(site, name)
+    login = "ylegoff"
+    ask = "busctl --user call org.freedesktop.DBus /org/freedesktop/DBus org.freedesktop.DBus GetId"
+    stand_in = (
+        f"printf '#!/bin/sh\\nexec {ask}\\n' > /usr/local/bin/notify-send && chmod 755 /usr/local/bin/notify-send"
+    )
+    try:
+        laptop.run("sh", "-c", f"{stand_in}; touch /run/reboot-required; loginctl enable-linger {login}")
+        bus = laptop.run("sh", "-c", f"echo /run/user/$(id -u {login})/bus").strip()
+        laptop.run("sh", "-c", f"for i in $(seq 50); do [ ! -S {bus} ] || exit 0; sleep 0.2; done; exit 1")
+        known = laptop.run(
+            "runuser", "-u", login, "--", "env", f"DBUS_SESSION_BUS_ADDRESS=unix:path={bus}", *ask.split()
+        )
+        laptop.run("systemctl", "start", "nomade-reboot-notice.service")
+        said = laptop.run("journalctl", "--unit", "nomade-reboot-notice.service", "--no-pager", "--output=cat")
+        assert known.strip() in said
+    finally:
+        laptop.run("rm", "-f", "/usr/local/bin/notify-send", "/run/reboot-required")
+        laptop.run("loginctl", "disable-linger", login)
