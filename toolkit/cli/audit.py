@@ -108,7 +108,7 @@ def _say_again(audits: list[Audit]) -> None:
         return
     first, last = (dates.moment_text(moment, language()) for moment in (min(moments), max(moments)))
     message = _(
-        "judged again with today’s controls, nothing was asked: {count} endpoints, evidence of {first} to {last}"
+        "judged again with today’s controls, nothing was asked: {count} machines, evidence of {first} to {last}"
     )
     click.echo(message.format(count=len(moments), first=first, last=last), err=True)
 
