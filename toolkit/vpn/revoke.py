@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
+from toolkit.enroll import records
 from toolkit.errors import BadInputError, ExitCode, NomadeError, NothingEvaluatedError, UnreachableError
 from toolkit.fleet import Fleet, Kind, load, load_all
 from toolkit.fleet.document import suggestion
@@ -17,8 +18,10 @@ from toolkit.fleet.edit import Append, Edit, Put, Value
 from toolkit.i18n import _
 from toolkit.imports.importing import write_files
 from toolkit.inventory import generate
+from toolkit.reach import enrolment
 from toolkit.replace import changed_file, revoke
 from toolkit.transport.base import Transport
+from toolkit.transport.known_hosts import pins
 from toolkit.vpn import gateway, keys
 from toolkit.workspace import Workspace
 
@@ -93,6 +96,9 @@ def let_in_again(workspace: Workspace, fleet: Fleet, host: str, *, today: date) 
     if known is None:
         raise NothingEvaluatedError(_("{name} is not shut out: there is nothing to undo").format(name=host))
     _write(workspace, fleet, [Put(("revoked", fleet.revoked.index(known)), "found", today.isoformat())])
+    key = pins(workspace.commune(fleet.commune.id).known_hosts).get(host)
+    if key is not None and host in enrolment(workspace, fleet.commune.id):
+        records.record(workspace, fleet.commune.id, host, key, "bench")  # without a key, no tunnel leads to it
     generate(workspace, fleet.commune.id)
     return load(workspace, fleet.commune.id)
 
