@@ -19,6 +19,7 @@ from toolkit.report.trend_chart import COLOURS, Chart, chart
 _FIRST_ACTIONS = 5
 # Stand for a machine's name and anchor in what many machines share; no text of an endpoint becomes markup by them.
 _NAME, _ANCHOR = "\ue000", "\ue001"
+_LISTED_ON_PAPER = 6
 # Characters of one raw output on the page; its digest covers all of it, the store has all of it.
 _RAW_LIMIT = 20_000
 
@@ -156,6 +157,14 @@ class View:
     @cached_property
     def trend(self) -> Chart | None:
         return chart(self.report) if self.report.trend else None
+
+    @property
+    def is_small(self) -> bool:
+        """Whether paper lists what is met as well: of many machines nobody reads that, and it is on the page."""
+        return len(self.report.machines) <= _LISTED_ON_PAPER
+
+    def titles(self, lines: list[Line]) -> str:
+        return " · ".join(line.title for line in lines)
 
     @property
     def brief(self) -> tuple[str, ...]:
