@@ -101,7 +101,7 @@ def test_the_state_as_of_a_past_day_is_what_was_known_then(workspace: Workspace,
     states = {machine.name: machine.state for machine in then.machines}
     assert (states[LAPTOP], states[OTHER]) == (State.COMPLIANT, State.NEVER)
     assert then.as_of
-    assert then.generated_at == datetime(2026, 10, 16, 22, tzinfo=UTC)  # midnight in Paris, in summer
+    assert then.generated_at == datetime(2026, 10, 16, 21, 59, 59, tzinfo=UTC)  # Paris, in summer
     (later,) = reports(workspace, ["essai"], "en", NOW, as_of=date(2026, 11, 20))
     assert {machine.name: machine.state for machine in later.machines}[LAPTOP] is State.STALE
     (now,) = reports(workspace, ["essai"], "en", NOW, as_of=date(2026, 11, 24))

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from datetime import UTC, date, datetime
+from itertools import groupby
 from typing import Any
 
 from toolkit import catalogue, paris, waiver_file
@@ -79,7 +80,8 @@ def lines(found: Sequence[Difference], language: str) -> Iterator[str]:
             if changes:
                 yield ""
                 yield f"{title} ({len(changes)})"
-                yield from (f"  {_line(change, language)}" for change in changes)
+                for _key, same in groupby(changes, key=lambda change: (change.control, change.waived)):
+                    yield f"  {_line(list(same), language)}"
         machines = ((_("Machines that appeared"), item.appeared), (_("Machines that left"), item.gone))
         for title, names in machines:
             if names:
@@ -89,9 +91,13 @@ def lines(found: Sequence[Difference], language: str) -> Iterator[str]:
             yield _("nothing changed")
 
 
-def _line(change: Change, language: str) -> str:
-    severity = wording.severity(change.severity, language)
-    said = f"{change.endpoint}: {plain.one_line(change.title)} [{change.control}] ({severity})"
-    if change.after is Verdict.FAIL and change.since:
-        said += " " + wording.since(change.since, language)
-    return f"{said} – {_('accepted')}" if change.waived else said
+def _line(changes: Sequence[Change], language: str) -> str:
+    """Return what became of one control, on all the machines it happened to."""
+    first = changes[0]
+    severity = wording.severity(first.severity, language)
+    said = [f"{plain.one_line(first.title)} [{first.control}] ({severity})"]
+    said += [", ".join(plain.one_line(change.endpoint) for change in changes)]
+    moments = [change.since for change in changes if change.since]
+    if first.after is Verdict.FAIL and moments:
+        said.append(wording.since(min(moments), language))
+    return " – ".join([*said, _("accepted")] if first.waived else said)

@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 from collections import defaultdict
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -167,6 +168,32 @@ def test_thinning_keeps_the_state_and_takes_out_what_nothing_refers_to(store: St
     assert rows_of(store, "SELECT count(*) FROM evidence") == kept
     assert examine(store.database).problems == ()
     assert thin(store.database, rule, NOW).dropped == 0
+
+
+def test_audits_go_on_while_the_store_is_thinned(url: str, opened: Opened) -> None:
+    """All find the same evidence, which thinning takes out whenever nothing refers to it at that moment."""
+    old, rule = opened(url), Rule(all_days=1, weekly_days=1, monthly_days=1)
+    for days in range(100, 200):
+        at = NOW - timedelta(days=days)
+        old.save(audit(at, collected("p0", at, f"{days % 5}", root=Verdict.PASS)))
+
+    def record(_number: int) -> None:
+        recording = opened(url).begin(audit(NOW))
+        for step in range(10):
+            at = NOW + timedelta(seconds=step)
+            recording.add([collected("p0", at, f"{step % 5}", root=Verdict.PASS)], at)
+        recording.finish(NOW)
+
+    def thin_repeatedly() -> None:
+        for _round in range(10):
+            thin(opened(url).database, rule, NOW)
+
+    with ThreadPoolExecutor(5) as pool:
+        for done in [*(pool.submit(record, number) for number in range(4)), pool.submit(thin_repeatedly)]:
+            done.result()
+    thin(old.database, rule, NOW)
+    health = examine(old.database)
+    assert (health.problems, health.results, health.evidence, health.runs) == ((), 40, 5, 4)
 
 
 # Moving

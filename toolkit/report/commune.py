@@ -68,12 +68,12 @@ def reports(
 
 
 def _moment(as_of: date | None, now: datetime) -> datetime | None:
-    """Return the end of a past day; None: the present, which today is too."""
+    """Return the last second of a past day; None: the present, which today is too."""
     if as_of is None or as_of == paris.day_of(now):
         return None
     if as_of > paris.day_of(now):
         raise BadInputError(_("{date} is in the future").format(date=as_of))
-    return paris.end_of(as_of)
+    return paris.end_of(as_of) - timedelta(seconds=1)
 
 
 def _report(
