@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import re
 import socket
+import threading
 import time
 from pathlib import Path
 
@@ -32,7 +33,6 @@ class Console:
         """
         deadline = time.monotonic() + timeout
         while True:
-            self._drain()
             text = self.text()
             if found := re.compile(pattern).search(text, self._read):
                 self._read = found.end()
@@ -51,12 +51,13 @@ class Console:
         if self._line is None:
             self._line = socket.socket(socket.AF_UNIX)
             self._line.connect(str(self._typed))
+            threading.Thread(target=self._drain, args=(self._line,), daemon=True).start()
         self._line.sendall(f"{line}\r".encode())
 
-    def _drain(self) -> None:
-        # What is said comes here too once somebody types; the log has it.
-        with contextlib.suppress(BlockingIOError):
-            while self._line is not None and self._line.recv(65536, socket.MSG_DONTWAIT):
+    def _drain(self, line: socket.socket) -> None:
+        # All that is said comes here too; the log has it. Left unread it would stop the guest at its next word.
+        with contextlib.suppress(OSError):
+            while line.recv(65536):
                 pass
 
     def text(self) -> str:
