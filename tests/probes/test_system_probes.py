@@ -153,6 +153,36 @@ def test_a_volume_that_opens_alone_is_named(line: str, alone: list[str]) -> None
     assert parse("disk_unlock", f"{line}\nend\n") == {"volumes": 1, "alone": alone}
 
 
+@pytest.mark.parametrize(
+    ("lines", "alone"),
+    [
+        ("token /dev/sda3 systemd-tpm2\ncode /dev/sda3\n", []),
+        ("token /dev/sda3 systemd-tpm2\n", ["/dev/sda3"]),
+        ("token /dev/sda3 systemd-tpm2\ncode /dev/sda3\ntoken /dev/sda3 systemd-tpm2\n", ["/dev/sda3"]),
+        ("token /dev/sda3 systemd-recovery\n", []),
+        ("token /dev/sda3 clevis\n", ["/dev/sda3"]),
+    ],
+)
+def test_a_chip_that_needs_no_code_opens_alone(lines: str, alone: list[str]) -> None:
+    assert parse("disk_unlock", f"volume root UUID=1 none luks\n{lines}end\n") == {"volumes": 1, "alone": alone}
+
+
+@pytest.mark.parametrize("line", ["code /dev/sda3", "token /dev/sda3", "what"])
+def test_a_token_that_is_not_understood_is_an_error(line: str) -> None:
+    with pytest.raises(ValueError, match="neither"):
+        parse("disk_unlock", f"{line}\nend\n")
+
+
+def test_swap_in_compressed_memory_is_no_disk() -> None:
+    root = {"name": "vda1", "type": "crypt", "mountpoints": ["/"]}
+    zram = {"name": "zram0", "type": "disk", "mountpoints": ["[SWAP]"]}
+    assert parse("block_devices", "container none\n" + json.dumps({"blockdevices": [root, zram]}))["clear"] == []
+    disk = {"name": "vdb", "type": "disk", "mountpoints": ["[SWAP]"]}
+    assert parse("block_devices", "container none\n" + json.dumps({"blockdevices": [root, disk]}))["clear"] == [
+        "[SWAP]"
+    ]
+
+
 def test_a_notice_warns_or_reveals() -> None:
     facts = parse("identity", "host a\n/etc/issue Debian GNU/Linux 12 \\n \\l\n/etc/issue.net " + "x" * 40 + "\nend\n")
     assert facts == {"host": "a", "reveal": ["/etc/issue"], "warn": ["/etc/issue.net"]}

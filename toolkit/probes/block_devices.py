@@ -22,6 +22,7 @@ lsblk --json --output NAME,TYPE,FSTYPE,MOUNTPOINTS
 #     {"name": "root", "type": "crypt", "fstype": "ext4", "mountpoints": ["/"]}]}]}]}
 CLEAR_BY_NATURE = ("/boot", "/boot/efi", "/efi")  # what the firmware and the boot loader read
 REMOVABLE = ("rom",)
+IN_MEMORY = "zram"  # compressed memory that serves as swap: no disk
 
 
 def parse(text: str) -> dict[str, object]:
@@ -51,7 +52,7 @@ def _mounts(devices: list[Any], *, encrypted: bool) -> Iterator[tuple[str, bool]
         if not isinstance(device, dict):
             raise ValueError("a device that is not an object")
         below = encrypted or device.get("type") == "crypt"
-        if device.get("type") not in REMOVABLE:
+        if device.get("type") not in REMOVABLE and not str(device.get("name")).startswith(IN_MEMORY):
             yield from ((place, below) for place in device.get("mountpoints") or [] if isinstance(place, str))
         yield from _mounts(device.get("children") or [], encrypted=below)
 
