@@ -61,7 +61,7 @@ fi
 rm -rf /root/.ansible/tmp
 rmdir /root/.ansible"""
 # What programs of roles made by themselves: keys that never left.
-_MADE = ("/etc/wireguard/nomade.key", "/etc/nomade")
+_MADE = ("/etc/wireguard/nomade.key", "/etc/nomade", "/var/lib/nomade-backup-store")
 
 
 def way_in() -> bool:
@@ -138,8 +138,7 @@ def _put_back(facts: dict[str, Any]) -> Iterator[str]:
     if not facts["existed"]:
         yield f"rm -f -- {path}"
     elif "content" in facts:
-        folder = os.path.join(nomade_ledger.UNDO, facts["path"].replace("%", "%25").replace("/", "%2F"))
-        first = shlex.quote(os.path.join(folder, "original"))
+        first = shlex.quote(os.path.join(nomade_ledger.folder_of(facts["path"]), "original"))
         rights = f"chown {facts['uid']}:{facts['gid']} {path} && chmod {facts['mode']} {path}"
         yield f"[ ! -e {first} ] || {{ cp -- {first} {path} && {rights}; }}"
 

@@ -40,7 +40,7 @@ def keep(
 
     `guard` (`name`, `reload`) is what putting the path back must be guarded with.
     """
-    folder = _folder(path)
+    folder = folder_of(path)
     os.makedirs(folder, mode=0o700, exist_ok=True)
     os.chmod(UNDO, 0o700)
     facts: dict[str, Any] = {"path": path, "kind": kind, "existed": before is not None, "kept_at": int(time.time())}
@@ -78,7 +78,7 @@ def kept() -> list[dict[str, Any]]:
         if (
             not isinstance(facts, dict)
             or not isinstance(facts.get("path"), str)
-            or _folder(facts["path"]) != os.path.join(UNDO, name)
+            or folder_of(facts["path"]) != os.path.join(UNDO, name)
         ):
             raise ValueError(f"{record}: not the record of this path")
         if os.path.exists(os.path.join(UNDO, name, "original")):
@@ -95,12 +95,12 @@ def note_written(
 ) -> None:
     """Write down what was just put in the place of what, to know later whether somebody else changed the file."""
     digests = {"before": _digest(before), "now": _digest(now)}
-    write(os.path.join(_folder(path), "written.json"), json.dumps(digests).encode())
+    write(os.path.join(folder_of(path), "written.json"), json.dumps(digests).encode())
 
 
 def changed_by_others(path: str, found: tuple[os.stat_result, bytes] | None) -> bool:
     """Tell whether a file is neither as the toolkit wrote it last nor as it was before (a guard puts that one back)."""
-    record = os.path.join(_folder(path), "written.json")
+    record = os.path.join(folder_of(path), "written.json")
     try:
         return os.path.exists(record) and _digest(found) not in dict(_read(record)).values()
     except ValueError:  # damaged: nothing can be said of it
@@ -114,7 +114,8 @@ def _digest(version: tuple[os.stat_result, bytes] | None) -> str:
     return f"{hashlib.sha256(content).hexdigest()} {found.st_uid} {found.st_gid} {stat.S_IMODE(found.st_mode):04o}"
 
 
-def _folder(path: str) -> str:
+def folder_of(path: str) -> str:
+    """Return where the versions of `path` are kept."""
     return os.path.join(UNDO, path.replace("%", "%25").replace("/", "%2F"))
 
 
