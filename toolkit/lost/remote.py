@@ -52,11 +52,9 @@ def wipe(
     `keys`: its public keys; through the gateway it is only tried while one of them has a live session there.
 
     Raises:
-        UnreachableError: it does not answer, or was never enrolled.
+        UnreachableError: it does not answer.
         NomadeError: it answered, and did not do all of it.
     """
-    if not pin:
-        raise UnreachableError(_("{name}: never enrolled: nothing can be done on it").format(name=host))
     way = _way(workspace, fleet, host, pin)
     if way.jump is not None and not _alive(transport, way.jump, keys):
         raise UnreachableError(_("{name}: not connected to its gateway").format(name=host))

@@ -99,6 +99,11 @@ class _Run:
 
     def _laptop(self) -> ExitCode:
         host = self.journal.host
+        if not self.journal.pin:
+            self._note(
+                "laptop", _("{name}: never enrolled: there is nothing of ours on it").format(name=host), done=True
+            )
+            return ExitCode.OK
         try:
             remote.wipe(self.workspace, self.fleet, host, self.journal.pin, self._keys, self._transport)
         except NomadeError as error:
@@ -157,7 +162,7 @@ def found(workspace: Workspace, communes: Sequence[str], host: str, transport: T
     if known is None:
         return ExitCode.OK
     _trust_again(workspace, fleet, known)
-    if "laptop" in known.done:
+    if "laptop" in known.done and known.pin:
         try:
             remote.unlock(workspace, fleet, host, known.pin, transport)
         except UnreachableError as error:
