@@ -13,6 +13,7 @@ from rich.text import Text
 
 from toolkit.finding import EndpointStatus, Verdict
 from toolkit.report import Look, dates, plain, wording
+from toolkit.report.judgement import state_counts
 from toolkit.report.model import Action, Line, Machine, Post, Report, State
 from toolkit.report.notes import notes
 from toolkit.report.wording import translator
@@ -22,6 +23,9 @@ FORMAT = "table"
 # More would not fit one screen together with the posts.
 _ACTIONS_SHOWN = 8
 _NAMES_SHOWN = 3
+# Of one commune on one screen; with more communes, each has one line.
+_POSTS_SHOWN = 12
+_COMMUNES_ONE_BY_ONE = 3
 # With more machines nobody reads them one by one: what is wrong is listed once, with those it concerns.
 _MACHINES_ONE_BY_ONE = 6
 
@@ -62,11 +66,36 @@ def render(reports: Sequence[Report], look: Look) -> str:
 
 
 def overview(reports: Sequence[Report], look: Look) -> str:
-    """Return the same without the findings: one screen that answers "is my commune all right?"."""
+    """Return the same without the findings: one screen that answers "is my commune all right?".
+
+    Of a large commune the posts that are worst off, the others counted; of many communes one line each.
+    """
     console = _console(look)
-    for report in reports:
-        _summary(console, report)
+    if len(reports) > _COMMUNES_ONE_BY_ONE:
+        _communes(console, reports)
+    else:
+        for report in reports:
+            _summary(console, report, brief=True)
     return _text(console)
+
+
+def _communes(console: Console, reports: Sequence[Report]) -> None:
+    language = reports[0].language
+    _ = translator(language)
+    table = _grid(_("Commune"), _("State"), _("Compliant"), _("Controls"), _("Machines"), _("What to do first"))
+    for report in sorted(reports, key=lambda item: (item.state.rank, item.name)):
+        items: Sequence[Post | Machine] = report.posts or report.machines
+        good, counts = sum(item.state is State.COMPLIANT for item in items), report.coverage
+        first = plain.one_line(report.actions[0].title) if report.actions else ""
+        cells = (
+            f"{good} / {len(items)}",
+            f"{counts.evaluated} / {counts.expected}",
+            f"{counts.endpoints_evaluated} / {counts.endpoints}",
+            first,
+        )
+        table.add_row(Text(plain.one_line(report.name)), _state(report.state, language), *map(Text, cells))
+    console.print(table)
+    console.print(Text("\n" + _("Controls and machines: evaluated, of all. One commune: nomade status -c COMMUNE")))
 
 
 def _console(look: Look) -> Console:
@@ -94,7 +123,7 @@ def _state(state: State, language: str) -> Text:
     return Text(f"{_SIGNS[state]} {wording.state(state, language)}", style=_STYLES[state])
 
 
-def _summary(console: Console, report: Report) -> None:
+def _summary(console: Console, report: Report, *, brief: bool = False) -> None:
     language = report.language
     name, when = plain.one_line(report.name), dates.moment_text(report.generated_at, language)
     console.print(Text.assemble("\n", (name, "bold"), f"  {when}  {plain.one_line(report.profile_title)}"))
@@ -104,8 +133,16 @@ def _summary(console: Console, report: Report) -> None:
     for note in notes(report):
         console.print(Text(note, style="cyan"))
     console.print()
-    console.print(_posts(report) if report.posts else _machines(report))
+    console.print(_posts(report, _POSTS_SHOWN if brief else None) if report.posts else _machines(report))
+    if brief and (rest := report.posts[_POSTS_SHOWN:]):
+        console.print(Text(_others(rest, language), style="dim"))
     _actions(console, report)
+
+
+def _others(posts: Sequence[Post], language: str) -> str:
+    _ = translator(language)
+    counts = ", ".join(f"{number} {wording.state(state, language)}" for state, number in state_counts(posts).items())
+    return _("… and {count} more posts: {states}").format(count=len(posts), states=counts)
 
 
 def _grid(*titles: str) -> Table:
@@ -115,14 +152,14 @@ def _grid(*titles: str) -> Table:
     return table
 
 
-def _posts(report: Report) -> Table:
+def _posts(report: Report, limit: int | None) -> Table:
     _ = translator(report.language)
     table = _grid(_("Teleworker"), _("State"), _("Since"), _("Laptop"), _("Office PC"), _("Gateway"))
-    for post in report.posts:
+    for post in report.posts[:limit]:
         since = dates.day(post.since, report.language) if post.since else ""
         parts = (_part(part, report.language) for part in (post.laptop, post.office_pc, post.gateway))
         table.add_row(Text(plain.one_line(post.teleworker)), _state(post.state, report.language), Text(since), *parts)
-    for machine in _outside_posts(report):
+    for machine in _outside_posts(report)[:limit]:
         since = dates.day(machine.since, report.language) if machine.since else ""
         cells = [Text("–")] * 3
         cells[["laptop", "office_pc", "gateway"].index(machine.kind)] = _part(machine, report.language)
