@@ -90,7 +90,7 @@ def weak_slots(device: str) -> list[str]:
 def strengthen(device: str, request: dict[str, Any], secrets: list[bytes], act: bool) -> dict[str, Any]:
     """Give Argon2id to each slot that a known passphrase opens, or only say which.
 
-    cryptsetup writes the new slot before it drops the old. Argon2id takes at most half of the memory of the machine, which cryptsetup sees to.
+    cryptsetup writes the new slot before it drops the old, and takes at most half of the memory of the machine.
     """
     done, left = [], []
     options = ["--batch-mode", "--key-file", "-", "--pbkdf", "argon2id"]
