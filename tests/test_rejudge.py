@@ -78,7 +78,7 @@ def verdict(audit: Audit, endpoint: str) -> Verdict:
 
 def again(workspace: Workspace, source: str, *communes: str, limit: str | None = None) -> Audit:
     found = rejudge.source_of(source, TODAY)
-    (audit,) = rejudge.run(workspace, communes or ["essai"], Request(limit=limit), found)
+    (audit,) = rejudge.each(workspace, communes or ["essai"], Request(limit=limit), found)
     return audit
 
 

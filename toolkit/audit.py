@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,7 +21,7 @@ from toolkit.fleet.declarations import declarations_for
 from toolkit.fleet.model import Endpoint
 from toolkit.fleet_facts import facts_of
 from toolkit.i18n import _
-from toolkit.policy import Policy
+from toolkit.policy import Policy, overlaid
 from toolkit.probes import Probe, registry
 from toolkit.reach import routes
 from toolkit.report import Look, render
@@ -66,9 +66,17 @@ OnProgress = Callable[[Progress], None]
 def run(
     workspace: Workspace, communes: Sequence[str], request: Request, on_progress: OnProgress = lambda _progress: None
 ) -> list[Audit]:
-    """Audit each commune and keep each endpoint's result in the store as soon as it is there.
+    """Audit each commune, as `each` does, and return all."""
+    return list(each(workspace, communes, request, on_progress))
 
-    A limit may match in some of the communes only; the others are left out.
+
+def each(
+    workspace: Workspace, communes: Sequence[str], request: Request, on_progress: OnProgress = lambda _progress: None
+) -> Iterator[Audit]:
+    """Audit commune by commune and keep each endpoint's result in the store as soon as it is there.
+
+    A limit may match in some of the communes only; the others are left out. Who lets go of one commune's audit before
+    the next never has more than one in memory.
 
     Raises:
         BadInputError: a bad file, an unknown profile or an unusable key; nothing was collected yet.
@@ -82,7 +90,8 @@ def run(
     store = open_store(config.store or workspace.store_url)
     try:
         with SshTransport() as transport:
-            return [audit(workspace, config, fleet, known, request, transport, on_progress, store) for fleet in chosen]
+            for fleet in chosen:
+                yield audit(workspace, config, fleet, known, request, transport, on_progress, store)
     finally:
         store.close()
 
@@ -208,33 +217,35 @@ def _commune_code(item: Audit, fail_on: Severity) -> ExitCode:
     return ExitCode.OK
 
 
-def deliver(
+def outcome(
     audits: Sequence[Audit],
     policies: Mapping[str, Policy],
     format_name: str,
     language: str,
     output: Path | None,
     look: Look,
-) -> str | bytes | None:
-    """Return what these audits found in one format, or write it to `output` (0640) and return None.
+    fail_on: Severity = Severity.LOW,
+) -> tuple[str | bytes | None, ExitCode]:
+    """Return what these audits found in one format, and their exit code; with `output` (0640) the text goes there.
 
-    `policies`: by commune; what is accepted and what is too old shows as such.
+    `policies`: by commune; what is accepted and what is too old shows as such, and counts as such for the code.
 
     Raises:
         BadInputError: an unknown format, or a file that cannot be written.
     """
     known, now = catalogue.load(), datetime.now(UTC)
-    reports = []
-    for audit in audits:
-        policy = policies.get(audit.commune, Policy())
-        reports.append(of_run(audit, known, language, now, policy.freshness_days, policy.waivers))
-    text = render(reports, format_name, look)
+    reports, laid = [], []
+    for item in audits:
+        policy = policies.get(item.commune, Policy())
+        reports.append(of_run(item, known, language, now, policy.freshness_days, policy.waivers))
+        laid.append(overlaid(item, policy, now))
+    text, code = render(reports, format_name, look), exit_code(laid, fail_on)
     if output is None:
-        return text
+        return text, code
     try:
         write_atomically(output, text, 0o640)
     except OSError as error:
         raise BadInputError(
             _("{file}: cannot write the result: {error}").format(file=output, error=error.strerror)
         ) from error
-    return None
+    return None, code

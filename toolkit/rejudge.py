@@ -47,14 +47,14 @@ def source_of(text: str, today: date) -> Source:
     return Source(day)
 
 
-def run(
+def each(
     workspace: Workspace,
     communes: Sequence[str],
     request: Request,
     source: Source,
     on_progress: Callable[[Progress], None] = lambda _progress: None,
-) -> list[Audit]:
-    """Judge again what is known of each commune.
+) -> Iterator[Audit]:
+    """Judge again what is known, commune by commune.
 
     What came from the store is kept there as judged again, at the age its evidence has; what came from a file is not.
     Endpoints without evidence are in the result as not reached.
@@ -72,9 +72,8 @@ def run(
         chosen = _of_file(chosen, source.file)
     store = open_store(config.store or workspace.store_url)
     try:
-        return [
-            _commune(Judge(workspace, config, fleet, known, request), store, source, on_progress) for fleet in chosen
-        ]
+        for fleet in chosen:
+            yield _commune(Judge(workspace, config, fleet, known, request), store, source, on_progress)
     finally:
         store.close()
 

@@ -11,6 +11,8 @@ from toolkit.cli import options
 from toolkit.i18n import _, language
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from toolkit.audit import Progress
     from toolkit.finding import Audit
     from toolkit.workspace import Workspace
@@ -76,9 +78,10 @@ def command(
     from datetime import UTC, datetime
 
     from toolkit import paris
-    from toolkit.audit import Request, deliver, exit_code, run
+    from toolkit.audit import Request, each, outcome
+    from toolkit.errors import worst
     from toolkit.finding import Severity
-    from toolkit.policy import overlaid, policies
+    from toolkit.policy import policies
     from toolkit.report.terminal import look
 
     request, now = Request(profile, limit, parallel), datetime.now(UTC)
@@ -87,30 +90,41 @@ def command(
     if source:
         from toolkit import rejudge
 
-        audits = rejudge.run(workspace, chosen, request, rejudge.source_of(source, paris.day_of(now)))
-        _say_again(audits)
+        audits = _told_again(rejudge.each(workspace, chosen, request, rejudge.source_of(source, paris.day_of(now))))
     else:
-        audits = run(workspace, chosen, request, _say)
-    text = deliver(audits, rules, format_name, language(), output, look(no_colour=no_colour))
-    if text is not None:
-        click.echo(text, nl=False)
-    now = datetime.now(UTC)
-    return exit_code([overlaid(item, rules[item.commune], now) for item in audits], Severity(fail_on))
+        audits = each(workspace, chosen, request, _say)
+    codes = []
+    # A table is printed commune by commune; other formats, and a file, are one document of all.
+    whole = format_name != "table" or output is not None
+    for some in [list(audits)] if whole else ([audit] for audit in audits):
+        text, code = outcome(some, rules, format_name, language(), output, look(no_colour=no_colour), Severity(fail_on))
+        codes.append(code)
+        if text is not None:
+            click.echo(text, nl=False)
+    return worst(codes)
 
 
-def _say_again(audits: list[Audit]) -> None:
+def _told_again(audits: Iterator[Audit]) -> Iterator[Audit]:
+    for audit in audits:
+        _say_again(audit)
+        yield audit
+
+
+def _say_again(audit: Audit) -> None:
     """Say that nothing was asked, and of when what was judged is."""
     from toolkit.report import dates
 
-    moments = [part.evidence.collected_at for item in audits for part in item.endpoints if part.evidence]
+    moments = [part.evidence.collected_at for part in audit.endpoints if part.evidence]
     if not moments:
-        click.echo(_("judged again: no evidence is there, nothing was asked"), err=True)
+        said = _("{commune}: judged again: no evidence is there, nothing was asked")
+        click.echo(said.format(commune=audit.commune), err=True)
         return
     first, last = (dates.moment_text(moment, language()) for moment in (min(moments), max(moments)))
     message = _(
-        "judged again with today’s controls, nothing was asked: {count} machines, evidence of {first} to {last}"
+        "{commune}: judged again with today’s controls, nothing was asked: {count} machines, evidence of {first} to "
+        "{last}"
     )
-    click.echo(message.format(count=len(moments), first=first, last=last), err=True)
+    click.echo(message.format(commune=audit.commune, count=len(moments), first=first, last=last), err=True)
 
 
 def _say(progress: Progress) -> None:
