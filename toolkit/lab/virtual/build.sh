@@ -16,7 +16,7 @@ cat > "$root/etc/default/grub" <<'END'
 GRUB_DEFAULT=0
 GRUB_TIMEOUT=0
 GRUB_DISTRIBUTOR=Debian
-GRUB_CMDLINE_LINUX_DEFAULT=""
+GRUB_CMDLINE_LINUX_DEFAULT="quiet"
 GRUB_CMDLINE_LINUX="console=ttyS0"
 GRUB_DISABLE_OS_PROBER=true
 END
@@ -30,7 +30,7 @@ for kind in plain luks; do
 set timeout=0
 search --no-floppy --label --set=root boot
 menuentry Debian {
-  linux /$kernel root=$device ro console=ttyS0
+  linux /$kernel root=$device ro console=ttyS0 quiet
   initrd /initrd.img-$version
 }
 END
