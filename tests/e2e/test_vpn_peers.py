@@ -1,0 +1,260 @@
+"""Peers of a live gateway: seen as they are, changed under a running transfer, shut out at once, lost, let in again.
+
+The last module that touches the site: its laptop ends with another key than it began with.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from tests.e2e.network import reachable
+from toolkit import fleet
+from toolkit.fleet.addresses import load as load_addresses
+from toolkit.lab.machines import Lab
+from toolkit.lost import journal
+from toolkit.reach import routes
+from toolkit.transport.ssh import SshTransport
+from toolkit.vpn import keys
+
+pytestmark = pytest.mark.lab
+
+COMMUNE = "pontlierre"
+GATEWAY, LAPTOP, SPARE = "pontlierre-passerelle", "pontlierre-portable-1", "pontlierre-portable-9"
+# A key of nobody: 32 bytes that WireGuard takes.
+STRANGER = "U3RyYW5nZXItd2l0aG91dC1hLXByaXZhdGUta2V5IQA="
+Done = subprocess.CompletedProcess[str]
+Nomade = Callable[..., Done]
+
+
+def sh(lab: Lab, host: str, script: str) -> str:
+    done = lab.exec(host, ["sh", "-euc", script])
+    assert done.returncode == 0, done.stderr.decode()
+    return done.stdout.decode().strip()
+
+
+def peers(lab: Lab, nomade: Nomade, code: int = 0) -> dict[str, dict[str, Any]]:
+    """Return what `nomade vpn peers` says, by laptop (a key for who has none)."""
+    done = nomade(lab.workspace, "vpn", "peers", "-c", COMMUNE, "-f", "json")
+    assert done.returncode == code, done.stdout + done.stderr
+    (gateway,) = json.loads(done.stdout)["gateways"]
+    return {peer["laptop"] or peer["public_key"]: peer for peer in gateway["peers"]}
+
+
+def verdict(lab: Lab, nomade: Nomade, control: str) -> str:
+    done = nomade(lab.workspace, "audit", "-c", COMMUNE, "-l", GATEWAY, "-f", "json")
+    (report,) = json.loads(done.stdout)["reports"]
+    findings = report["endpoints"][0]["findings"]
+    return str(next(item["verdict"] for item in findings if item["control"] == control))
+
+
+def until(met: Callable[[], bool], seconds: float, what: str) -> None:
+    deadline = time.monotonic() + seconds
+    while not met():
+        assert time.monotonic() < deadline, what
+        time.sleep(1)
+
+
+def active(lab: Lab, host: str = GATEWAY) -> bool:
+    rows = [row.split() for row in sh(lab, host, "wg show wg-nomade latest-handshakes").splitlines()]
+    return any(time.time() - int(row[1]) < 150 for row in rows)
+
+
+class Transfer:
+    """A long download from the laptop to the gateway, through the tunnel, over one TCP connection."""
+
+    SECONDS, CHUNK = 75, 40_000
+
+    def __init__(self, lab: Lab) -> None:
+        loaded = fleet.load(lab.workspace, COMMUNE)
+        tunnel = load_addresses(lab.workspace.commune(COMMUNE).addresses, loaded).tunnel
+        ways = routes(lab.workspace, loaded)
+        self._way = replace(ways[LAPTOP], address=tunnel[LAPTOP], port=22, jump=ways[GATEWAY])
+        self.received, self.code, self.seconds = 0, None, 0.0
+        self._thread = threading.Thread(target=self._run)
+
+    def _run(self) -> None:
+        turns = self.SECONDS * 5
+        script = f"for i in $(seq {turns}); do head -c {self.CHUNK} /dev/zero | tr '\\0' x; sleep 0.2; done\n"
+        begun = time.monotonic()
+        with SshTransport() as transport:
+            result = transport.run(self._way, script, timeout=self.SECONDS * 4.0, limit=turns * self.CHUNK + 1000)
+        self.received, self.code, self.seconds = len(result.stdout), result.exit_code, time.monotonic() - begun
+
+    def __enter__(self) -> Transfer:
+        self._thread.start()
+        time.sleep(4)
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self._thread.join(self.SECONDS * 5)
+
+    @property
+    def running(self) -> bool:
+        return self._thread.is_alive()
+
+    @property
+    def whole(self) -> bool:
+        return self.code == 0 and self.received == self.SECONDS * 5 * self.CHUNK
+
+
+@contextmanager
+def fleet_text(lab: Lab, change: Callable[[str], str]) -> Iterator[None]:
+    """Change the fleet file, and put it back."""
+    path = lab.workspace.commune(COMMUNE).fleet
+    before = path.read_text(encoding="utf-8")
+    path.write_text(change(before), encoding="utf-8")
+    try:
+        yield
+    finally:
+        path.write_text(before, encoding="utf-8")
+
+
+def test_each_peer_is_shown_as_it_is(site: Lab, nomade: Nomade) -> None:
+    until(lambda: active(site), 60, "no handshake")
+    laptop = peers(site, nomade)[LAPTOP]
+    assert (laptop["state"], laptop["teleworker"]) == ("active", "ylegoff")
+    assert laptop["received"] > 0
+
+
+def test_a_peer_added_by_hand_is_an_orphan_and_a_finding(site: Lab, nomade: Nomade) -> None:
+    control = "vpn-gateway-no-orphan-peer"
+    assert verdict(site, nomade, control) == "pass"
+    sh(site, GATEWAY, f"wg set wg-nomade peer {STRANGER} allowed-ips 192.0.2.77/32")
+    try:
+        assert peers(site, nomade, code=2)[STRANGER]["state"] == "orphan"
+        assert verdict(site, nomade, control) == "fail"
+    finally:
+        sh(site, GATEWAY, f"wg set wg-nomade peer {STRANGER} remove")
+
+
+def test_adding_rotating_and_removing_cuts_no_transfer(site: Lab, nomade: Nomade) -> None:
+    folder = site.workspace.commune(COMMUNE)
+    former = keys.known(folder).current[LAPTOP]
+    spare = f"laptops:\n  - {{name: {SPARE}, os: debian-12, management: {{address: 192.0.2.9}}}}\n"
+    with fleet_text(site, lambda text: text.replace("laptops:\n", spare, 1)), Transfer(site) as transfer:
+        (folder.public / f"{SPARE}.wg.pub").write_text(STRANGER + "\n", encoding="utf-8")
+        added = nomade(site.workspace, "vpn", "rotate", LAPTOP)
+        assert added.returncode == 0, added.stderr
+        assert peers(site, nomade)[SPARE]["state"] == "silent"
+        removed = nomade(site.workspace, "vpn", "revoke", SPARE)
+        assert removed.returncode == 0, removed.stderr
+        assert peers(site, nomade)[SPARE]["state"] == "revoked"
+        assert transfer.running, "the transfer must outlast the changes"
+    (folder.public / "revoked" / f"{SPARE}.wg.pub").unlink()
+    assert transfer.whole, (transfer.code, transfer.received, transfer.seconds)
+    known = keys.known(folder)
+    assert known.current[LAPTOP] == sh(site, LAPTOP, "wg pubkey < /etc/wireguard/nomade.key") != former
+    assert known.revoked[former] == LAPTOP
+    assert sh(site, LAPTOP, "ls /etc/wireguard") == "nomade.conf\nnomade.key"
+
+
+def test_a_rotation_stopped_half_way_leaves_a_tunnel_and_goes_on(site: Lab, nomade: Nomade) -> None:
+    from toolkit.vpn import rotate
+
+    loaded, folder = fleet.load(site.workspace, COMMUNE), site.workspace.commune(COMMUNE)
+    former = keys.known(folder).current[LAPTOP]
+    ways = routes(site.workspace, loaded)
+    with SshTransport() as transport:
+        coming = rotate.gateway.answer(transport, ways[LAPTOP], rotate._MAKE).strip()
+        rotate._accept_both(site.workspace, loaded, LAPTOP, coming, lambda _line: None)
+        assert active(site)
+        rotate._switch(transport, ways[LAPTOP], ways[GATEWAY], coming, lambda _line: None)
+    assert keys.known(folder).current[LAPTOP] == former  # the control machine died here
+    for host in (LAPTOP, GATEWAY):
+        site.restart(host, kill=True)
+        until(lambda: active(site), 120, f"no tunnel after {host} lost power")
+        way = Transfer(site)._way
+        until(lambda way=way: _answers(way), 90, f"nothing carried after {host} lost power")
+    done = nomade(site.workspace, "vpn", "rotate", LAPTOP)
+    assert done.returncode == 0, done.stderr
+    assert keys.known(folder).current[LAPTOP] == coming
+    assert peers(site, nomade)[LAPTOP]["state"] == "active"
+
+
+def _answers(way: Any) -> bool:
+    from toolkit.errors import UnreachableError
+
+    try:
+        with SshTransport(5) as transport:
+            return transport.run(way, "true\n", timeout=20, limit=100).exit_code == 0
+    except UnreachableError:
+        return False
+
+
+def test_outside_of_its_days_a_laptop_reaches_nothing_and_an_emergency_opens_at_once(site: Lab, nomade: Nomade) -> None:
+    depot = fleet.load(site.workspace, COMMUNE).applications[0]
+    target = (depot.address, depot.port)
+    days = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
+    today = int(sh(site, GATEWAY, "date +%u")) - 1
+    other = days[(today + 3) % 7]
+    regime = f'regime: {{enforced: true, grace: 0, hours: "00:00-23:59", weekdays: [{other}]}}\n'
+
+    def closed(text: str) -> str:
+        return "".join(regime if line.startswith("regime:") else line for line in text.splitlines(keepends=True))
+
+    assert reachable(site, LAPTOP, target)[target]
+    with fleet_text(site, closed):
+        assert nomade(site.workspace, "regime", "set", "emergency", "-c", COMMUNE).returncode == 0
+        assert reachable(site, LAPTOP, target)[target]
+        assert nomade(site.workspace, "regime", "set", "normal", "-c", COMMUNE).returncode == 0
+        assert not reachable(site, LAPTOP, target)[target]
+        assert "closed" in sh(site, GATEWAY, "journalctl -u nomade-gateway --no-pager -o cat")
+        assert active(site), "administration keeps its way in"
+        shown = nomade(site.workspace, "regime", "show", "-c", COMMUNE)
+        assert "closed" in shown.stdout
+    assert nomade(site.workspace, "apply", "-c", COMMUNE, "-l", GATEWAY, "-t", "vpn_gateway_access").returncode == 0
+    assert reachable(site, LAPTOP, target)[target]
+
+
+def test_f066_a_revoked_laptop_is_cut_off_at_once_and_its_attempts_are_counted(site: Lab, nomade: Nomade) -> None:
+    former = keys.known(site.workspace.commune(COMMUNE)).current[LAPTOP]
+    with Transfer(site) as transfer:
+        for _again in range(2):
+            done = nomade(site.workspace, "vpn", "revoke", LAPTOP, "--reason", "essai")
+            assert done.returncode == 0, done.stderr
+        ended = sh(site, GATEWAY, "wg show wg-nomade allowed-ips")
+        assert f"{former}\t(none)" in ended
+    assert not transfer.whole
+    until(lambda: peers(site, nomade, code=2)[LAPTOP]["state"] == "trying", 60, "no attempt was counted")
+    assert peers(site, nomade, code=2)[LAPTOP]["source"]
+    assert verdict(site, nomade, "vpn-revoked-key-silent") == "fail"
+    handshake = sh(site, GATEWAY, "wg show wg-nomade latest-handshakes")
+    time.sleep(10)
+    assert sh(site, GATEWAY, "wg show wg-nomade latest-handshakes") == handshake, "a refused key shook hands"
+    _come_back(site, nomade, "vpn", "revoke", LAPTOP, "--undo")
+    assert keys.known(site.workspace.commune(COMMUNE)).current[LAPTOP] != former
+
+
+def _come_back(site: Lab, nomade: Nomade, *undo: str) -> None:
+    done = nomade(site.workspace, *undo)
+    assert done.returncode == 0, done.stderr
+    apply = nomade(site.workspace, "apply", "-c", COMMUNE, "-l", f"{GATEWAY},{LAPTOP}", "-t", "vpn_client,vpn_gateway")
+    assert apply.returncode == 0, apply.stderr
+    until(lambda: active(site), 60, "no tunnel with the new key")
+
+
+def test_a_laptop_that_is_off_is_lost_and_found_again(site: Lab, nomade: Nomade) -> None:
+    former = keys.known(site.workspace.commune(COMMUNE)).current[LAPTOP]
+    site.pause(LAPTOP)
+    try:
+        first = nomade(site.workspace, "lost", LAPTOP, "--reason", "volé dans le train")
+        assert first.returncode in (0, 4), first.stderr  # 4: an office PC that is not there
+        assert first.stdout.strip().endswith(".pdf")
+        again = nomade(site.workspace, "lost", LAPTOP)
+        assert again.returncode == first.returncode
+    finally:
+        site.unpause(LAPTOP)
+    known = journal.load(site.workspace, LAPTOP)
+    assert known is not None
+    assert {"written", "gateway", "trust"} <= set(known.done)
+    assert f"{former}\t(none)" in sh(site, GATEWAY, "wg show wg-nomade allowed-ips")
+    _come_back(site, nomade, "lost", LAPTOP, "--found")
