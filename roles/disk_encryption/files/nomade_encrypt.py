@@ -87,7 +87,10 @@ class Task:
         write(FSTAB, "".join(lines))
         crypttab = CRYPTTAB.read_text() if CRYPTTAB.exists() else ""
         if self.facts["new"] not in crypttab:
-            write(CRYPTTAB, crypttab + f"{self.name} UUID={self.facts['new']} none luks,discard,nofail\n")
+            write(CRYPTTAB, crypttab + self.entry("luks,discard,nofail"))
+
+    def entry(self, options: str) -> str:
+        return f"{self.name} UUID={self.facts['new']} none {options}\n"
 
     def shrink(self, device: str) -> None:
         """Make the file system smaller than its device. An interrupted attempt is undone first."""
@@ -157,8 +160,11 @@ class Task:
         run("systemctl", "daemon-reload")
         if not Path("/dev/mapper", self.name).exists():
             run("cryptsetup", "open", "--key-file", "-", device, self.name, given=secret)
-        if not holds("mountpoint", "-q", self.mount):
-            run("mount", self.mount)
+        holds("mount", self.mount)  # systemd may have been faster
+        run("mountpoint", "-q", self.mount)
+        # From now on the boot waits for the passphrase, as for the root: users must not find their files missing.
+        final = CRYPTTAB.read_text().replace(self.entry("luks,discard,nofail"), self.entry("luks,discard"))
+        write(CRYPTTAB, final)
 
 
 def reencrypt(device: str, *options: str, secret: bytes, cwd: Path | None = None) -> None:

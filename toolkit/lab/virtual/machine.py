@@ -19,7 +19,7 @@ from toolkit.workspace import Workspace
 # Of the machine, not of the workspace: the paths of sockets are short, and the disks are none of the workspace's files.
 _STATE = Path("/var/lib/nomade-lab")
 # Under emulation on two busy processors a boot takes a minute; a passphrase is asked for after a quarter of it.
-BOOT_SECONDS = 400
+BOOT_SECONDS = 900
 _MOST_CABLES = 4
 ASKED = r"Please unlock disk \w+"
 
