@@ -22,14 +22,18 @@ LAPTOPS = ("valsorbe-portable-1", "pontlierre-portable-1")  # Debian 13 and 12
 LOGINS = {"valsorbe-portable-1": "cmartin", "pontlierre-portable-1": "ylegoff"}
 HARDENING = "base,accounts,ssh,updates,kernel,audit_log,desktop"
 PASSWORD = "Correct-Cheval-1790"
-# What GNOME and GDM have in order when they are new, put out of order for the first audit.
+# What GNOME and GDM have in order when they are new, put out of order for the first audit; and the account that the
+# installer asked for.
 _SPOIL = r"""set -e
 cp --archive /etc/gdm3/daemon.conf /run/daemon.conf
 printf '[xdmcp]\nEnable=true\n' > /etc/gdm3/daemon.conf
 mkdir -p /usr/share/xsessions
 printf '[Desktop Entry]\nName=Autre\nExec=true\nType=Application\n' > /usr/share/xsessions/autre.desktop
+useradd --no-create-home --uid 1999 premier
 """
-_MEND = "cp --archive /run/daemon.conf /etc/gdm3/daemon.conf && rm /usr/share/xsessions/autre.desktop"
+_MEND = (
+    "cp --archive /run/daemon.conf /etc/gdm3/daemon.conf && rm /usr/share/xsessions/autre.desktop && userdel premier"
+)
 
 
 @dataclass(slots=True)
