@@ -155,27 +155,22 @@ def test_what_would_be_put_back_is_shown_and_nothing_is_changed(
     assert load(life.workspace, COMMUNE).endpoint(HOST).name == HOST
 
 
-def test_the_way_in_stays_while_nobody_else_could_administer(
-    life: Lab, virgin: tuple[list[str], str, str], nomade: Nomade
-) -> None:
-    sh(life, "passwd --quiet --lock root")
-    done = nomade(life.workspace, "retire", HOST, "--restore", "--yes")
-    sh(life, "passwd --quiet --unlock root")
-    assert done.returncode == 2, done.stderr
-    assert "nobody else could administer the machine" in done.stderr
-    assert "nomade" in sh(life, "id -un nomade; systemctl is-active nomade-vpn.service")
-    assert load(life.workspace, COMMUNE).endpoint(HOST).name == HOST
-    again = nomade(life.workspace, "apply", "-c", COMMUNE, "-l", HOST)  # handled by the toolkit again: nothing is lost
-    assert again.returncode == 0, again.stderr
-
-
 def test_interrupted_and_after_a_power_cut_it_ends_as_it_was_before(
     life: Lab, virgin: tuple[list[str], str, str], nomade: Nomade
 ) -> None:
     _kill_half_way(life)
     life.restart(HOST, kill=True)
-    done = nomade(life.workspace, "retire", HOST, "--restore", "--remove-packages", "--yes", "--reason", "don")
+    words = ["retire", HOST, "--restore", "--remove-packages", "--yes", "--reason", "don"]
+    sh(life, "usermod --lock root")
+    waits = nomade(life.workspace, *words)
+    assert waits.returncode == 2, waits.stdout[-2000:] + waits.stderr[-3000:]
+    assert "nobody else could administer the machine" in waits.stderr
+    sh(life, "id -un nomade && systemctl is-active nomade-vpn.service")
+    assert load(life.workspace, COMMUNE).endpoint(HOST).name == HOST
+    sh(life, "usermod --unlock root")
+    done = nomade(life.workspace, *words)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-3000:]
+    assert "nothing to change" not in done.stdout
     deadline = time.monotonic() + 300
     while life.exec(HOST, ["test", "-e", "/etc/systemd/system/nomade-farewell.service"]).returncode == 0:
         assert time.monotonic() < deadline, sh(life, "journalctl --no-pager -u nomade-farewell.service")
