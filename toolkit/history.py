@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
@@ -37,27 +38,54 @@ def trend(
 ) -> tuple[TrendPoint, ...]:
     """Return one point per day on which the commune was audited, oldest first.
 
-    An endpoint counts from its first attempt on; one that is in the `roster` (names declared now) no more, until its
-    last. `failed_of` names the failed controls of results (`Store.failed_of`), for those that waivers speak of.
+    An endpoint counts from its first attempt on; one that has left the `roster` (names declared now), until a month
+    after its last. `failed_of` names the failed controls of results (`Store.failed_of`), for those that waivers speak
+    of.
     """
     declared, histories = set(roster), defaultdict(list)
     for item in seen:
-        if item.at < until:
+        if item.known_from < until:
             histories[item.endpoint].append(item)
-    days = {day_of(item.known_from) for item in seen if item.known_from < until}
+    pasts = {name: _Past(items) for name, items in histories.items()}
     judge = _Judge(freshness_days, waivers, failed_of or {})
     points = []
-    for day in sorted(day for day in days if day >= since):
-        at = min(end_of(day), until)
-        known = ((name, [item for item in past if item.known_from < at]) for name, past in histories.items())
-        counts = [judge.count(past, at) for name, past in known if past and (name in declared or _still(past, at))]
-        points.append(_point(day, counts))
+    for day in sorted({day_of(item.known_from) for items in histories.values() for item in items}):
+        if day >= since:
+            at = min(end_of(day), until)
+            known = ((name, past.before(at)) for name, past in pasts.items())
+            counts = [
+                judge.count(*found, at) for name, found in known if found and _counts(name, found[0], declared, at)
+            ]
+            points.append(_point(day, counts))
     return tuple(points)
 
 
-def _still(past: Sequence[Seen], at: datetime) -> bool:
-    """Return whether a machine that has left since was still audited around then."""
-    return at - past[-1].at <= timedelta(days=31)
+def _counts(name: str, newest: Seen, declared: Collection[str], at: datetime) -> bool:
+    """Return whether a machine is one of the commune at `at`: declared now, or audited not long before."""
+    return name in declared or at - newest.at <= timedelta(days=31)
+
+
+class _Past:
+    """The attempts on one endpoint, to be asked what was known at any moment."""
+
+    def __init__(self, items: Iterable[Seen]) -> None:
+        self._known: list[tuple[datetime, Seen, Seen | None]] = []
+        newest: Seen | None = None
+        evidence: Seen | None = None
+        for item in sorted(items, key=lambda item: (item.known_from, item.id)):
+            newest = item if newest is None or _age(item) > _age(newest) else newest
+            if item.evidence and (evidence is None or _age(item) > _age(evidence)):
+                evidence = item
+            self._known.append((item.known_from, newest, evidence))
+
+    def before(self, at: datetime) -> tuple[Seen, Seen | None] | None:
+        """Return the newest attempt and the newest evidence before a moment; None: nothing was known yet."""
+        index = bisect_left(self._known, at, key=lambda known: known[0])
+        return self._known[index - 1][1:] if index else None
+
+
+def _age(item: Seen) -> tuple[datetime, int]:
+    return item.at, item.id
 
 
 def _point(day: date, counts: Sequence[_Count]) -> TrendPoint:
@@ -79,10 +107,8 @@ class _Judge:
         self._freshness_days, self._failed_of = freshness_days, failed_of
         self._waivers = waivers
 
-    def count(self, past: Sequence[Seen], at: datetime) -> _Count:
-        """Count one endpoint at `at`; `past` are the attempts on it until then, oldest first."""
-        newest = past[-1]
-        last = next((item for item in reversed(past) if item.evidence), None)
+    def count(self, newest: Seen, last: Seen | None, at: datetime) -> _Count:
+        """Count one endpoint at `at`, from the newest attempt on it and its newest evidence."""
         if newest.status is EndpointStatus.KEY_CHANGED:
             return _Count("failing")
         if last is None:
