@@ -23,6 +23,7 @@ FACTS = frozenset(
         "escrow_unread",  # those of them that were not read since they were made
         "peer_networks",  # gateway: tunnel addresses of its peers (`Fleet.peers`), as /32
         "jump_targets",  # gateway: address:port of the sshd of each endpoint behind it
+        "regime_enforced",  # gateway: true when it closes outside of the days and hours of telework
         "vpn_door",  # gateway: protocol/port of the tunnel
         "listening_ports",  # TCP ports that an endpoint may offer to a network
         "backup_store",  # gateway: true when it keeps the backups of its commune
@@ -58,6 +59,7 @@ def _gateway_facts(fleet: Fleet, gateway: Gateway, tunnel: Mapping[str, str]) ->
         "peer_networks": [f"{address}/32" for address in laptops],
         "jump_targets": [f"{address}:22" for address in (*laptops, *office_pcs)],
         "vpn_door": f"udp/{gateway.public.port}",
+        "regime_enforced": fleet.regime.enforced,
     }
     if fleet.backup is None or not backup_facts.on_gateway(fleet):
         return facts

@@ -49,3 +49,17 @@ def test_no_tunnel_is_an_answer() -> None:
 def test_a_cut_or_unknown_text_is_no_answer(text: str) -> None:
     with pytest.raises((ValueError, KeyError)):
         facts(text)
+
+
+def test_windows_say_when_they_were_last_looked_at() -> None:
+    parse = registry()["access_windows"].parse
+    assert parse("enforced yes\ntable no\nnow 100\nran 40\n") == {
+        "installed": True,
+        "enforced": True,
+        "loaded": False,
+        "age": 60,
+    }
+    assert parse("absent\n")["loaded"] is False
+    for text in ("", "enforced yes\ntable yes\nnow 100\n", "enforced perhaps\ntable yes\nnow 1\nran 1\n"):
+        with pytest.raises(ValueError):  # noqa: PT011 — any text that is no answer
+            parse(text)
