@@ -20,7 +20,7 @@ echo "ran $(stat -c %Y /run/nomade-access/state.json 2>/dev/null || echo 0)"
 
 
 def parse(text: str) -> dict[str, object]:
-    """Return whether windows are to be enforced, whether their table is loaded, and the age of the last run (seconds)."""
+    """Return whether windows are to be enforced, whether their table is loaded, and the last run’s age in seconds."""
     if text.strip() == ABSENT:
         return {"installed": False, "enforced": False, "loaded": False}
     enforced, table, now, ran = take(pairs(text), "enforced", "table", "now", "ran")
