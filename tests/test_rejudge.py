@@ -155,6 +155,8 @@ def test_an_exported_file_is_judged_elsewhere_and_not_kept(workspace: Workspace,
         (lambda text: "[" * 100_000 + "\n", "store export"),
         (lambda text: text.replace("essai-portable-1", "../../etc"), "store export"),
         (lambda text: text.replace("+00:00", ""), "store export"),
+        (lambda text: text.replace('"essai"', r'"\u001b[2J"'), "store export"),
+        (lambda text: text.replace("essai-portable-1", r"essai-portable-1\n"), "store export"),
     ],
 )
 def test_a_damaged_file_is_one_line_and_says_where(

@@ -192,3 +192,12 @@ def test_the_command_adds_lists_and_revokes(workspace: Workspace, capsys: pytest
 def test_the_command_wants_one_commune(workspace: Workspace) -> None:
     arguments = ["waiver", "add", "ssh-keys-only", "-w", str(workspace.root), "--reason", "r", "--approver", "a"]
     assert command_line([*arguments, "--until", "2027-01-31"]) == ExitCode.USAGE
+
+
+def test_validating_the_inventory_reads_them_too(workspace: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
+    validate = ["inventory", "validate", "-w", str(workspace.root)]
+    assert command_line(validate) == ExitCode.OK
+    file_of(workspace, one(until=None))
+    capsys.readouterr()
+    assert command_line(validate) == ExitCode.BAD_INPUT
+    assert "waivers.yml:2:5" in capsys.readouterr().err

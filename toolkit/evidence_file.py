@@ -82,9 +82,10 @@ class EvidenceFile:
         self._path = path
         with self._open() as stream:
             head = self._read(stream.readline(_LONGEST_LINE), 1)
-        if head.get("format") != FORMAT or head.get("version") != VERSION:
+        named = re.fullmatch(NAME_PATTERN, str(head.get("commune")))
+        if head.get("format") != FORMAT or head.get("version") != VERSION or not named:
             raise self._wrong(1, _("not a file that “nomade store export” of this version wrote"))
-        self.commune = str(head.get("commune"))
+        self.commune = named.group()
 
     def __iter__(self) -> Iterator[Evidence]:
         """Yield the evidence in the order of the file.
@@ -135,7 +136,7 @@ class EvidenceFile:
 
 def _evidence(data: dict[str, Any]) -> Evidence:
     moment = datetime.fromisoformat(data["collected_at"])
-    if moment.tzinfo is None or not re.match(NAME_PATTERN, data["endpoint"]):
+    if moment.tzinfo is None or not re.fullmatch(NAME_PATTERN, data["endpoint"]):
         raise ValueError(data["endpoint"])
     sections = {part["probe"]: _section(part) for part in data["sections"]}
     return Evidence(data["endpoint"], moment, sections)

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from toolkit import settings
+from toolkit import settings, waiver_file
 from toolkit.errors import BadInputError
 from toolkit.files import write_atomically
 from toolkit.fleet import Config, Fleet, load_all
@@ -91,6 +91,7 @@ def validate_all(workspace: Workspace, communes: Sequence[str]) -> tuple[Fleet, 
     settings.of_profile(config.profile)
     for fleet in fleets:  # all that is read besides the fleet files; the texts themselves cannot go wrong
         routes(workspace, fleet, config=config, tunnel=allocated(workspace, fleet).tunnel)
+        waiver_file.load(workspace, fleet, datetime.now(UTC))
     return fleets
 
 
