@@ -1,4 +1,4 @@
-"""The CIG's page, the insurance page and the yearly review in Chromium: axe, keyboard, filters, small and dark."""
+"""The CIG's page, the insurance page, the post sheet and the yearly review in Chromium: axe, keyboard, filters."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.browser.test_page import ARGUMENTS, RULES, open_all
 from tests.report.real import COMMUNE, keep_real
-from tests.report.sample import BOURG, BOURG_STATE, NOW, WAIVERS, report
+from tests.report.sample import BOURG, BOURG_STATE, NOW, SMALL, WAIVERS, report
 from toolkit import insurance, paths, review
-from toolkit.report import fleet_page, insurance_views
+from toolkit.report import Look, fleet_page, insurance_views, render
 from toolkit.workspace import Workspace
 
 pytestmark = pytest.mark.browser
@@ -31,7 +31,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="module")
 def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """The three pages as files."""
+    """The pages as files."""
     folder = tmp_path_factory.mktemp("pages")
     root = folder / "demo"
     shutil.copytree(paths.demo_dir(), root, ignore=shutil.ignore_patterns(".nomade", "reports"))
@@ -43,6 +43,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         "insurance": insurance_views.page(insurance.readiness(workspace, [COMMUNE], "fr", now)[0]),
         "review": review.render(review.reviews(workspace, [COMMUNE], now.year, "fr", now)[0], "html"),
     }
+    shown["post"] = str(render([report(SMALL, waivers=WAIVERS)], "html", Look(sheet=True)))
     for name, text in shown.items():
         (folder / f"{name}.html").write_text(str(text), encoding="utf-8")
     return {name: folder / f"{name}.html" for name in shown}
@@ -63,7 +64,7 @@ def opened(browser: Browser, path: Path, *, width: int = 1280, scheme: str = "li
     return page
 
 
-NAMES = ("fleet", "insurance", "review")
+NAMES = ("fleet", "insurance", "post", "review")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -11,7 +11,7 @@ import pytest
 from tests.report.sample import BOURG, BOURG_STATE, NOW, SMALL, TREND, WAIVERS, report
 from tests.report.test_formats import HOSTILE, TERMINAL, hostile_report
 from toolkit.errors import BadInputError
-from toolkit.report import render
+from toolkit.report import Look, render
 from toolkit.report.model import Report
 
 
@@ -69,3 +69,16 @@ def test_f059_hostile_texts_are_text_in_the_pdf(tmp_path: Path, text: str) -> No
 def test_a_pdf_belongs_to_one_commune() -> None:
     with pytest.raises(BadInputError):
         render([report(), report(BOURG, BOURG_STATE)], "pdf")
+
+
+def test_a_post_has_a_sheet_of_a_few_pages(tmp_path: Path) -> None:
+    document = render([report(SMALL, waivers=WAIVERS)], "pdf", Look(sheet=True))
+    assert isinstance(document, bytes)
+    path = tmp_path / "sheet.pdf"
+    path.write_bytes(document)
+    shown = words(path)
+    assert "Fiche de poste – Valmont-sur-Orge Nadia Benali" in shown
+    assert "10 contrôles sur 10" in shown
+    for said in ("Le disque est chiffré", "Confier le portable au technicien", "01 99 00 00 01", "Les dérogations"):
+        assert said in shown, said
+    assert int(read("pdfinfo", str(path)).split("Pages:")[1].split()[0]) <= 3

@@ -113,7 +113,7 @@ def post(
         folder = _folder(workspace, as_of) / found
         folder.mkdir(mode=0o750, exist_ok=True)
         output = folder
-    return _deliver(reports, format_name, output, name=host, no_colour=no_colour)
+    return _deliver(reports, format_name, output, name=host, no_colour=no_colour, sheet=True)
 
 
 def only_one(documents: Sized, format_name: str) -> None:
@@ -152,18 +152,27 @@ def _reports(
 
 
 def _deliver(
-    reports: list[Report], format_name: str, output: Path | None, *, name: str | None = None, no_colour: bool
+    reports: list[Report],
+    format_name: str,
+    output: Path | None,
+    *,
+    name: str | None = None,
+    no_colour: bool,
+    sheet: bool = False,
 ) -> int:
-    from toolkit.report import render
+    from dataclasses import replace
+
+    from toolkit.report import Look, render
     from toolkit.report.commune import write
     from toolkit.report.terminal import look
 
     if output is not None and str(output) != "-":
-        for path in write(reports, format_name, output, name=name):
+        for path in write(reports, format_name, output, name=name, look=Look(sheet=sheet)):
             click.echo(path)
         return 0
     only_one(reports, format_name)
-    click.echo(render(reports, format_name, look(no_colour=no_colour, full=True)), nl=False)
+    shown = replace(look(no_colour=no_colour, full=True), sheet=sheet)
+    click.echo(render(reports, format_name, shown), nl=False)
     return 0
 
 

@@ -18,11 +18,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """How a terminal shows a table; the other formats ignore it. `full` lists every control, not only open ones."""
+    """How a report is shown. `full`: a table lists every control, not only open ones; `sheet`: a page of one post."""
 
     colour: bool = False
     width: int = 100
     full: bool = False
+    sheet: bool = False
 
 
 class Renderer(Protocol):

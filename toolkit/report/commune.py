@@ -14,7 +14,7 @@ from toolkit.files import write_atomically
 from toolkit.fleet import Cig, Config, Fleet, load, load_config
 from toolkit.i18n import _
 from toolkit.policy import freshness_days
-from toolkit.report import render
+from toolkit.report import Look, render
 from toolkit.report.document import build, roster_of
 from toolkit.report.model import Report, TrendPoint
 from toolkit.report.roster import Roster
@@ -156,13 +156,15 @@ def default_folder(workspace: Workspace) -> Path:
     return folder
 
 
-def write(reports: Sequence[Report], format: str, target: Path, *, name: str | None = None) -> list[Path]:
+def write(
+    reports: Sequence[Report], format: str, target: Path, *, name: str | None = None, look: Look | None = None
+) -> list[Path]:
     """Write each report to its own file and return the paths: `target`, or `<commune>.<format>` in the folder `target`.
 
     Raises:
         BadInputError: several communes for one file, or a folder that cannot be written.
     """
-    documents = {name or report.commune: render([report], format) for report in reports}
+    documents = {name or report.commune: render([report], format, look) for report in reports}
     return write_each(documents, _SUFFIXES.get(format, format), target)
 
 

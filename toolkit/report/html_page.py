@@ -59,12 +59,16 @@ def render(reports: Sequence[Report], look: Look) -> str:
     if len(reports) != 1:
         raise BadInputError(_("an HTML page is for one commune: name it with --commune"))
     report = reports[0]
-    return of_report(report)
+    return of_report(report, sheet=look.sheet)
 
 
-def of_report(report: Report, *, paper: bool = False) -> str:
-    """Return the page of a commune; for `paper`, everything that is read there stands open and no link is needed."""
-    return page("commune.html.j2", report.language, paper=paper, report=report, view=html_view.View(report))
+def of_report(report: Report, *, paper: bool = False, sheet: bool = False) -> str:
+    """Return the page of a commune, or the `sheet` of the one post that the report is of.
+
+    For `paper`, everything that is read there stands open and no link is needed.
+    """
+    template = "post.html.j2" if sheet else "commune.html.j2"
+    return page(template, report.language, paper=paper, report=report, view=html_view.View(report))
 
 
 def page(template: str, language: str, *, paper: bool = False, **values: Any) -> str:

@@ -23,7 +23,7 @@ def render(reports: Sequence[Report], look: Look) -> bytes:
 
     if len(reports) != 1:
         raise BadInputError(_("a PDF is for one commune: name it with --commune"))
-    return printed(of_report(reports[0], paper=True))
+    return printed(of_report(reports[0], paper=True, sheet=look.sheet))
 
 
 def printed(page: str) -> bytes:
