@@ -25,16 +25,18 @@ records=/var/lib/nomade/escrow
   [ -e "$device" ] || continue
   echo "volume $device"
   dump=$(cryptsetup luksDump "$device" 2>/dev/null) || {{ echo unreadable; continue; }}
-  printf '%s\n' "$dump" | awk '
+  facts=$(printf '%s\n' "$dump" | awk '
     /^(Version|UUID):/ {{ print "  " tolower($1), $2 }}
     /^[^ \t]/ {{ slots = ($1 == "Keyslots:") }}
     slots && /^  [0-9]+:/ {{ slot = $1 + 0 }}
     slots && $1 == "PBKDF:" {{ print "  slot", slot, $2 }}
-  '
-  record=$records/$(printf '%s\n' "$dump" | awk '/^UUID:/ {{ print $2 }}').json
-  [ -e "$record" ] || continue
+  ')
+  printf '%s\n' "$facts"
+  uuid=${{facts#*uuid: }}
+  record=$records/${{uuid%%[!0-9a-f-]*}}.json
+  [ -f "$record" ] || continue
   slot=$(sed -n 's/^ "slot": \([0-9]*\),\{{0,1\}}$/\1/p' "$record")
-  cryptsetup luksDump --dump-json-metadata "$device" 2>/dev/null | tr -d ' \t\n' | awk -v slot="$slot" '
+  parts=$(cryptsetup luksDump --dump-json-metadata "$device" 2>/dev/null | tr -d ' \t\n' | awk -v slot="$slot" '
     function part(name, label,    text) {{
       if (!match($0, "\"" name "\":[{{][^{{}}]*([{{][^{{}}]*[}}][^{{}}]*)*[}}]")) return
       text = substr($0, RSTART + length(name) + 3, RLENGTH - length(name) - 3)
@@ -42,14 +44,12 @@ records=/var/lib/nomade/escrow
       print "  " label " " text
     }}
     {{ part(slot, "keyslot"); part("digests", "digests") }}
-  '
-  printf '%s\n' "$dump" | awk -v wanted="$slot:" '
-    /^  [0-9]+:/ {{ found = ($1 == wanted) }}
-    found && /Area offset:/ {{ sub(/.*Area offset:/, ""); offset = $1 + 0 }}
-    found && /Area length:/ {{ sub(/.*Area length:/, ""); print offset, $1 + 0; exit }}
-  ' | while read -r offset length; do
-    echo "  area $(dd if="$device" bs=4096 skip=$((offset / 4096)) count=$((length / 4096)) 2>/dev/null | sha256sum)"
-  done
+  ')
+  printf '%s\n' "$parts"
+  offset=${{parts#*'"offset":"'}} length=${{parts#*'"size":"'}}
+  offset=${{offset%%'"'*}} length=${{length%%'"'*}}
+  case "$offset$length" in ''|*[!0-9]*) continue ;; esac
+  echo "  area $(dd if="$device" bs=4096 skip=$((offset / 4096)) count=$((length / 4096)) 2>/dev/null | sha256sum)"
 done
 for record in "$records"/*-*-*-*-*.json; do
   case $record in *.pending.json|*'*'*) continue ;; esac
