@@ -17,7 +17,7 @@ MOUNT = "org.freedesktop.udisks2.filesystem-mount"
 def asked(hardened: Hardened, host: str, action: str, removable: bool) -> int:
     """Return how pkcheck ends for the teleworker: 0 allowed, 1 refused, 2 or 3 a password would be asked for."""
     script = f"""
-runuser --user={LOGINS[host]} -- sleep 60 &
+setpriv --reuid {LOGINS[host]} --regid {LOGINS[host]} --init-groups sleep 60 &
 process=$!
 sleep 0.3
 set +e
@@ -47,7 +47,7 @@ def chosen(hardened: Hardened) -> Hardened:
 def test_the_choices_are_applied_once(chosen: Hardened) -> None:
     for stage in ("chosen", "chosen-again"):
         assert chosen.stages[stage].returncode == 0, chosen.stages[stage].stderr[-3000:]
-    assert chosen.stages["chosen-again"].stderr.count("0 changed") == len(LAPTOPS)
+    assert chosen.stages["chosen-again"].stderr.count("1 of 1 endpoints done, 0 changed") == len(LAPTOPS)
 
 
 @each_laptop
