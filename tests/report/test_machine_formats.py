@@ -23,7 +23,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from tests.report.sample import BOURG, BOURG_STATE, VALMONT, VALMONT_STATE, WAIVERS, report
 from tests.report.test_formats import HOSTILE, TERMINAL, hostile_report, text_of
 from toolkit.finding import Verdict
-from toolkit.report import render
+from toolkit.report import render, wording
 from toolkit.report.markdown_text import text as markdown_text
 from toolkit.report.model import Report
 
@@ -263,3 +263,10 @@ def test_libreoffice_opens_the_csv_with_accents_dates_and_numbers(tmp_path: Path
     assert first["Intitulé"] == "Le disque est chiffré"
     assert "Inès Caron" in {row[1] for row in rows}
     assert not [cell for row in sheet.iter_rows() for cell in row if cell.data_type == "f"]
+
+
+def test_numbers_have_the_comma_of_french_sheets_and_texts_keep_their_point() -> None:
+    assert wording.value(3.5, "fr") == "3,5"
+    assert wording.value(3.5, "en") == "3.5"
+    assert wording.value("3.5", "fr") == "3.5"
+    assert wording.value([1.25, True, "a.b"], "fr") == "1,25, oui, a.b"

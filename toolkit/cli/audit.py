@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from toolkit.workspace import Workspace
 
 # Written out, because importing the renderers and the findings to print a help text is slow; tests keep them equal.
-FORMATS = ("table", "json", "csv")
+FORMATS = ("table", "csv", "json", "jsonl", "junit", "md", "prom", "sarif")
 SEVERITIES = ("low", "medium", "high", "critical")
 
 
