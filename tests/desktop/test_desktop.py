@@ -53,7 +53,7 @@ def test_the_user_cannot_change_the_rule(hardened: Hardened, host: str, key: str
     script = f"""
 before=$(gsettings get {schema(key)})
 case $before in true) other=false ;; false) other=true ;; *) other={other or "0"} ;; esac
-! gsettings set {schema(key)} "$other" 2> /dev/null
+if gsettings set {schema(key)} "$other" 2> /dev/null; then exit 9; fi
 test "$(gsettings writable {schema(key)})" = false
 test "$(gsettings get {schema(key)})" = "$before"
 echo "$before"
@@ -76,7 +76,7 @@ def test_a_profile_of_ones_own_is_not_read(hardened: Hardened, host: str) -> Non
     script = """
 printf 'user-db:user\\n' > "$HOME/profile"
 export DCONF_PROFILE="$HOME/profile"
-! gsettings set org.gnome.desktop.screensaver lock-enabled false 2> /dev/null
+if gsettings set org.gnome.desktop.screensaver lock-enabled false 2> /dev/null; then exit 9; fi
 test "$(gsettings get org.gnome.desktop.screensaver lock-enabled)" = true
 """
     done = hardened.user(host, script, session=True)
