@@ -1,4 +1,4 @@
-"""What a commune accepts and how old its evidence may be: overlays of what was found, which never hide it. Pure."""
+"""What a commune accepts and how old its evidence may be: overlays of what was found, which never hide it."""
 
 from __future__ import annotations
 

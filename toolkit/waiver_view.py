@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from toolkit import waiver_file
 from toolkit.fleet import Fleet
 from toolkit.i18n import _
+from toolkit.report import dates, plain
 from toolkit.waivers import Standing, Waiver
 from toolkit.workspace import Workspace
 
@@ -36,10 +37,6 @@ def _row(commune: str, item: Waiver, now: datetime) -> dict[str, Any]:
 
 def lines(listed: Sequence[dict[str, Any]], language: str) -> Iterator[str]:
     """Yield two lines for each row: what and how long, then why and by whom."""
-    from datetime import date
-
-    from toolkit.report import dates, plain
-
     if not listed:
         yield _("no waiver")
     for row in listed:

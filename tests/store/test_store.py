@@ -49,6 +49,15 @@ def audit(at: datetime, *parts: EndpointAudit, commune: str = "val", profile: st
     return Audit(commune, profile, at, at + timedelta(minutes=1), "c" * 64, parts)
 
 
+def filled(store: Store) -> None:
+    for days in range(3):
+        at = DAY - timedelta(days=days)
+        store.save(
+            audit(at, collected("p1", at, f"é{days}\x00\n", root=Verdict.FAIL, umask=Verdict.PASS), silent("p2"))
+        )
+    store.save(audit(DAY, collected("p1", DAY, root=Verdict.PASS), commune="bourg"))
+
+
 def test_an_audit_comes_back_as_it_was_saved(store: Store) -> None:
     saved = audit(DAY, collected("p1", DAY, "é\ufffd\x00\n", root=Verdict.PASS), silent("p2"))
     store.save(saved)
