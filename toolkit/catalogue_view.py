@@ -83,6 +83,8 @@ def _how(control: Control, language: str) -> Iterator[str]:
         places = ", ".join(_places()[place] for place in control.proven_in) or _("nowhere yet")
         yield _("proven in: {value}").format(value=places)
         yield _("probe: {value}").format(value=control.audit.probe)
+        for key, expectation in control.audit.where.items():
+            yield _("  only where {key}: {value}").format(key=key, value=_expected(expectation))
         for key, expectation in control.audit.expect.items():
             yield f"  {key}: {_expected(expectation)}"
     if control.holds_by_default:
