@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from toolkit.cli import options
-from toolkit.cli.report_documents import documents
+from toolkit.cli.report_documents import documents, no_color, output_or_folder, pseudonymise
 from toolkit.i18n import _, language
 
 if TYPE_CHECKING:
@@ -31,20 +31,6 @@ _format = click.option(
     show_default=True,
     help=_("Format of the report."),
 )
-_output = click.option(
-    "-o",
-    "--output",
-    type=click.Path(path_type=Path, allow_dash=True),
-    help=_("File or folder to write to, - for standard output (HTML: reports/ of the workspace by default)."),
-)
-pseudonymise = click.option(
-    "--pseudonymise",
-    is_flag=True,
-    help=_("Stable pseudonyms instead of people, logins and machines; no raw outputs, no contacts."),
-)
-no_color = click.option(
-    "--no-color", "no_colour", is_flag=True, help=_("No colours (also with NO_COLOR, or when not on a terminal).")
-)
 
 
 @click.group("report", help=_("Write what is known of a commune or of one post; touches no machine."))
@@ -59,7 +45,7 @@ def command() -> None:
 @options.max_age
 @options.as_of
 @_format
-@_output
+@output_or_folder
 @pseudonymise
 @no_color
 def commune(
@@ -87,7 +73,7 @@ def commune(
 @options.max_age
 @options.as_of
 @_format
-@_output
+@output_or_folder
 @pseudonymise
 @no_color
 def post(

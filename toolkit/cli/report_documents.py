@@ -18,13 +18,20 @@ if TYPE_CHECKING:
     from toolkit.report.fleet_page import Entry
     from toolkit.workspace import Workspace
 
-_pseudonymise = click.option(
+pseudonymise = click.option(
     "--pseudonymise",
     is_flag=True,
     help=_("Stable pseudonyms instead of people, logins and machines; no raw outputs, no contacts."),
 )
-_no_color = click.option(
+no_color = click.option(
     "--no-color", "no_colour", is_flag=True, help=_("No colours (also with NO_COLOR, or when not on a terminal).")
+)
+
+output_or_folder = click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path, allow_dash=True),
+    help=_("File or folder to write to, - for standard output (HTML: reports/ of the workspace by default)."),
 )
 
 
@@ -50,13 +57,8 @@ def documents() -> list[click.Command]:
 @options.communes
 @options.all_communes_anyhow
 @_format(("html", "json"), "html")
-@click.option(
-    "-o",
-    "--output",
-    type=click.Path(path_type=Path, allow_dash=True),
-    help=_("File to write to, - for standard output (HTML: reports/ of the workspace by default)."),
-)
-@_pseudonymise
+@output_or_folder
+@pseudonymise
 def fleet(
     workspace: Workspace, communes: tuple[str, ...], format_name: str, output: Path | None, pseudonymise: bool
 ) -> int:
@@ -99,8 +101,8 @@ def _entry(workspace: Workspace, commune: str, now: datetime, pseudonymise: bool
 @options.all_communes_anyhow
 @_format(("html", "json", "table"), "table")
 @options.output
-@_pseudonymise
-@_no_color
+@pseudonymise
+@no_color
 def insurance(
     workspace: Workspace,
     communes: tuple[str, ...],
@@ -148,7 +150,7 @@ def _insurance(item: Readiness, format_name: str, *, no_colour: bool) -> str:
     type=click.Path(path_type=Path, file_okay=False),
     help=_("Folder to make, which must not exist yet (by default below reports/ of the workspace)."),
 )
-@_pseudonymise
+@pseudonymise
 def dossier(workspace: Workspace, communes: tuple[str, ...], output: Path | None, pseudonymise: bool) -> int:
     """Write the dossier of the one commune; print its folder and the digest of its manifest."""
     from datetime import UTC, datetime
@@ -191,12 +193,7 @@ def verify(folder: Path, digest: str | None) -> int:
 @options.all_communes_anyhow
 @click.option("--year", type=click.IntRange(2000, 2100), required=True, help=_("Year to look back on."))
 @_format(("html", "json", "pdf"), "html")
-@click.option(
-    "-o",
-    "--output",
-    type=click.Path(path_type=Path, allow_dash=True),
-    help=_("File or folder to write to, - for standard output (HTML: reports/ of the workspace by default)."),
-)
+@output_or_folder
 def review(workspace: Workspace, communes: tuple[str, ...], year: int, format_name: str, output: Path | None) -> int:
     """Write one review per commune and print the paths, or the review itself."""
     from datetime import UTC, datetime
