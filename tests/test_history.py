@@ -109,6 +109,22 @@ def test_the_state_as_of_a_past_day_is_what_was_known_then(workspace: Workspace,
     assert {machine.name: machine.state for machine in now.machines}[LAPTOP] is not State.COMPLIANT
 
 
+def test_a_waiver_that_is_history_today_still_covers_the_past(workspace: Workspace, store: Store) -> None:
+    """The machine it names may be gone from the fleet by now."""
+    save(store, 12, result(LAPTOP, at(12), Verdict.FAIL))
+    workspace.commune("essai").waivers.write_text(
+        f"waivers:\n  - {{control: {CONTROL}, endpoints: [{LAPTOP}, gone], reason: r, approver: a, "
+        'since: "2026-11-01", until: "2026-11-20"}\n',
+        encoding="utf-8",
+    )
+    lines = []
+    for day in (None, date(2026, 11, 15)):
+        (found,) = reports(workspace, ["essai"], "en", NOW, as_of=day)
+        machine = next(item for item in found.machines if item.name == LAPTOP)
+        lines.append(next(line for line in machine.lines if line.control == CONTROL))
+    assert [line.waived for line in lines] == [False, True]
+
+
 def test_the_age_limit_is_the_option_then_the_commune_then_the_workspace(workspace: Workspace, store: Store) -> None:
     save(store, 20, result(LAPTOP, at(20), Verdict.PASS))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
@@ -53,16 +53,10 @@ def reports(
         StoreError: the store cannot be read.
     """
     config = load_config(workspace)
-    known = catalogue.load()
-    moment = _moment(as_of, now)
     store = open_store(config.store or workspace.store_url)
+    wanted = _Wanted(workspace, config, catalogue.load(), store, language, now, _moment(as_of, now), max_age, host)
     try:
-        return [
-            _report(
-                workspace, config, known, store, commune, language, moment or now, max_age, host, moment is not None
-            )
-            for commune in communes
-        ]
+        return [wanted.report(commune) for commune in communes]
     finally:
         store.close()
 
@@ -76,33 +70,37 @@ def _moment(as_of: date | None, now: datetime) -> datetime | None:
     return paris.end_of(as_of) - timedelta(seconds=1)
 
 
-def _report(
-    workspace: Workspace,
-    config: Config,
-    known: Catalogue,
-    store: Store,
-    commune: str,
-    language: str,
-    now: datetime,
-    max_age: int | None,
-    host: str | None,
-    past: bool,
-) -> Report:
-    fleet = load(workspace, commune)
-    waivers = waiver_file.load(workspace, fleet, now)
-    days = max_age or freshness_days(config, fleet)
-    return build(
-        _roster(fleet, config.cig, host),
-        known,
-        config.profile,
-        store.state(commune, config.profile, now if past else None),
-        now,
-        language,
-        days,
-        waivers=waivers,
-        trend=() if host else commune_trend(store, fleet, config.profile, days, waivers, now),
-        as_of=past,
-    )
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """What reports are wanted; `past`: of that moment instead of `now`."""
+
+    workspace: Workspace
+    config: Config
+    catalogue: Catalogue
+    store: Store
+    language: str
+    now: datetime
+    past: datetime | None
+    max_age: int | None
+    host: str | None
+
+    def report(self, commune: str) -> Report:
+        fleet = load(self.workspace, commune)
+        waivers = waiver_file.load(self.workspace, fleet, self.now)  # what is history today may name what is gone
+        days, moment = self.max_age or freshness_days(self.config, fleet), self.past or self.now
+        profile = self.config.profile
+        return build(
+            _roster(fleet, self.config.cig, self.host),
+            self.catalogue,
+            profile,
+            self.store.state(commune, profile, self.past),
+            moment,
+            self.language,
+            days,
+            waivers=waivers,
+            trend=() if self.host else commune_trend(self.store, fleet, profile, days, waivers, moment),
+            as_of=self.past is not None,
+        )
 
 
 def commune_trend(
