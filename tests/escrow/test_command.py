@@ -67,6 +67,15 @@ def test_opening_gives_the_key_writes_the_register_and_has_it_replaced(escrow: E
     assert files_with(escrow.workspace.root, KEY) == []
 
 
+def test_a_machine_whose_host_key_is_not_pinned_needs_a_passphrase(
+    escrow: Escrow, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    escrow.workspace.commune("essai").known_hosts.write_text("broken line\n")
+    assert open_to(escrow, tmp_path / "key") == ExitCode.OK
+    assert json.loads(escrow.request.read_text())["unlock"] is None
+    assert "a passphrase must be put on it" in capsys.readouterr().err
+
+
 def test_a_pipe_gets_no_key_and_nothing_is_written(escrow: Escrow, capfd: pytest.CaptureFixture[str]) -> None:
     assert call(escrow, "open", HOST, "--identity", str(escrow.cig), "--reason", "x") == ExitCode.USAGE
     assert KEY[:8] not in "".join(capfd.readouterr())

@@ -78,6 +78,8 @@ def open_(
         _print(shown.key(kept.deposit, inside.secret))
     if not backup:
         click.echo(_("this key is to be replaced: nomade apply --limit {host}").format(host=host), err=True)
+        if opening.authorisation(kept.deposit) is None:
+            click.echo(_("its host key is not pinned: a passphrase must be put on it for that"), err=True)
     return ExitCode.OK
 
 

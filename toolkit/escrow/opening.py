@@ -123,7 +123,7 @@ def _request(workspace: Workspace, kept: Kept, inside: Inside | None) -> bool:
     """Write the request that the next `apply` takes to the endpoint; return whether it carries what authorises it."""
     deposit = kept.deposit
     pinned = _host_key(workspace, kept) if inside else None
-    unlock = to_endpoint(inside.secret, pinned) if inside and pinned else _carried(deposit)
+    unlock = to_endpoint(inside.secret, pinned) if inside and pinned else authorisation(deposit)
     said = {
         "endpoint": deposit.endpoint,
         "uuid": deposit.uuid,
@@ -141,8 +141,8 @@ def _host_key(workspace: Workspace, kept: Kept) -> HostKey | None:
     return None
 
 
-def _carried(deposit: Deposit) -> str | None:
-    """Return what an earlier request for the same key carries: asking again without identity takes nothing away."""
+def authorisation(deposit: Deposit) -> str | None:
+    """Return what the request to replace this very key carries for its endpoint, so that nobody types a passphrase."""
     try:
         said = json.loads(deposit.replacement_file.read_text(encoding="utf-8"))
     except (OSError, ValueError):

@@ -22,7 +22,6 @@ d-i keyboard-configuration/toggle select No toggling
 d-i netcfg/get_hostname string {name}
 d-i netcfg/hostname string {name}
 d-i netcfg/get_domain string
-d-i hw-detect/load_firmware boolean true
 
 # Nobody logs in as root; the management account is made at the end, as enrolment makes it.
 d-i passwd/root-login boolean true
