@@ -124,7 +124,7 @@ def test_every_file_changed_by_hand_is_shown_put_back_and_reported(
     plan = nomade(life.workspace, "plan", "-c", COMMUNE, "-l", HOST, "--diff")
     assert plan.returncode == 0, plan.stderr
     listed = re.findall(r"^  \S+ : (/\S+).* — changed by hand$", plan.stdout, re.MULTILINE)
-    assert sorted(listed) == sorted(spoilt)
+    assert sorted(set(listed)) == sorted(spoilt)  # two roles bring one program: it is listed under both
     assert plan.stdout.count("-# ajout fait a la main") >= len(spoilt) // 2
     assert sh(life, sums).splitlines() == bad, "plan has changed something"
     apply = nomade(life.workspace, "apply", "-c", COMMUNE, "-l", HOST)

@@ -79,7 +79,7 @@ def _drifted(run: Run) -> Iterator[str]:
     ]
     if found:
         yield _("Changed by hand since the last run:") if run.check else _("Changed by hand, and put back:")
-    yield from found
+    yield from dict.fromkeys(found)  # two roles may bring the same file
 
 
 def _listed(title: str, endpoints: tuple[EndpointRun, ...]) -> Iterator[str]:
