@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 # Written out, because finding them by walking toolkit/report would import every renderer to print a help text; a test
 # keeps it equal to what is there.
 FORMATS = ("csv", "html", "json", "jsonl", "junit", "md", "pdf", "prom", "sarif", "table")
+# Documents to keep or to print: a file, unless standard output is named.
+_FILES = ("html", "pdf")
 
 _format = click.option(
     "-f",
@@ -60,7 +62,7 @@ def commune(
 ) -> int:
     """Write one report per commune and print the paths, or the report itself."""
     reports = _reports(workspace, workspace.select(communes), pseudonymise, max_age=max_age, as_of=as_of)
-    if output is None and format_name == "html":
+    if output is None and format_name in _FILES:
         output = _folder(workspace, as_of)
     return _deliver(reports, format_name, output, no_colour=no_colour)
 
@@ -95,7 +97,7 @@ def post(
     reports = _reports(workspace, [found], pseudonymise, host, max_age=max_age, as_of=as_of)
     if pseudonymise:
         host = of_commune(workspace, found).machine_name(host)
-    if output is None and format_name == "html":
+    if output is None and format_name in _FILES:
         folder = _folder(workspace, as_of) / found
         folder.mkdir(mode=0o750, exist_ok=True)
         output = folder

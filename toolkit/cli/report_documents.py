@@ -31,7 +31,7 @@ output_or_folder = click.option(
     "-o",
     "--output",
     type=click.Path(path_type=Path, allow_dash=True),
-    help=_("File or folder to write to, - for standard output (HTML: reports/ of the workspace by default)."),
+    help=_("File or folder to write to, - for standard output (HTML, PDF: reports/ of the workspace by default)."),
 )
 
 
