@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 
 from hypothesis import given
@@ -47,6 +48,11 @@ def test_a_machine_silent_for_years_keeps_its_last_evidence_and_the_day_it_fell_
     kept = {item.id for item in attempts} - set(doomed(attempts, RULE, NOW))
     assert {9, 10, 3999} <= kept
     assert not kept & {*range(9), *range(11, 1500)}
+
+
+def test_judging_again_does_not_push_the_first_judgement_out() -> None:
+    first, again = result(1, 200), replace(result(2, 200), rejudged=True)
+    assert doomed([first, again, result(3, 1)], RULE, NOW) == []
 
 
 @given(

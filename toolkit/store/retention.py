@@ -31,17 +31,21 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One stored result, as far as retention looks at it; `group` is its endpoint, under one profile."""
+    """One stored result, as far as retention looks at it.
+
+    `group`: its endpoint, under one profile; what was judged again is apart, for the past knows the first judgement.
+    """
 
     id: int
     endpoint: tuple[str, str]  # (commune, name)
     profile: str
     collected: bool
     at: datetime
+    rejudged: bool = False
 
     @property
-    def group(self) -> tuple[tuple[str, str], str]:
-        return self.endpoint, self.profile
+    def group(self) -> tuple[tuple[str, str], str, bool]:
+        return self.endpoint, self.profile, self.rejudged
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,9 +110,9 @@ def thin(database: Database, rule: Rule, now: datetime, *, dry_run: bool = False
 def _results(connection: Connection) -> Iterator[Result]:
     table = tables.endpoint_audits.c
     columns = (table.id, table.commune, table.endpoint, table.profile, table.status, table.observed_at)
-    for row in connection.execute(select(*columns)):
-        collected = row.status == EndpointStatus.COLLECTED.value
-        yield Result(row.id, (row.commune, row.endpoint), row.profile, collected, row.observed_at)
+    for row in connection.execute(select(*columns, table.rejudged_at)):
+        collected, again = row.status == EndpointStatus.COLLECTED.value, row.rejudged_at is not None
+        yield Result(row.id, (row.commune, row.endpoint), row.profile, collected, row.observed_at, again)
 
 
 def _drop(connection: Connection, ids: Sequence[int]) -> None:
