@@ -36,6 +36,10 @@ menuentry Debian {
 END
 done
 
+# Under emulation on a busy machine a disk may take minutes to show up: that is no failure to boot.
+mkdir -p "$root/etc/systemd/system.conf.d"
+printf '[Manager]\nDefaultTimeoutStartSec=15min\nDefaultDeviceTimeoutSec=15min\n' > "$root/etc/systemd/system.conf.d/nomade-lab.conf"
+
 # What differs between machines comes on a read-only disk, once.
 cat > "$root/etc/systemd/system/nomade-lab-seed.service" <<'END'
 [Unit]
