@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -19,7 +19,6 @@ _commune = click.option("-c", "--commune", metavar="ID", help=_("Commune (needed
 _kind = click.option("--kind", type=click.Choice(KINDS), help=_("Only for this kind of machine."))
 _endpoints = click.option("--endpoint", "endpoints", multiple=True, help=_("Only for this machine (repeatable)."))
 _dry_run = click.option("-n", "--dry-run", is_flag=True, help=_("Show what the file would be; write nothing."))
-_day = click.DateTime(["%Y-%m-%d"])
 
 
 @click.group("waiver", help=_("Accepted deviations: a waiver covers a failure until its last day and never hides it."))
@@ -35,8 +34,8 @@ def command() -> None:
 @_endpoints
 @click.option("--reason", required=True, help=_("Why it is accepted."))
 @click.option("--approver", required=True, help=_("Who accepts it, by name."))
-@click.option("--until", required=True, type=_day, help=_("Last day (2026-12-31); it ends at midnight in Paris."))
-@click.option("--since", type=_day, help=_("First day (today)."))
+@options.day("--until", _("Last day (2026-12-31); it ends at midnight in Paris."), required=True)
+@options.day("--since", _("First day (today)."))
 @_dry_run
 def add(
     workspace: Workspace,
@@ -46,8 +45,8 @@ def add(
     endpoints: tuple[str, ...],
     reason: str,
     approver: str,
-    until: datetime,
-    since: datetime | None,
+    until: date,
+    since: date | None,
     dry_run: bool,
 ) -> int:
     """Write the waiver and print the file's path, or what the file would be."""
@@ -55,7 +54,7 @@ def add(
 
     now = _now()
     fields: dict[str, Any] = {"control": control, "endpoints": endpoints, "reason": reason, "approver": approver}
-    fields |= {"kind": kind, "until": until.date(), "since": since.date() if since else paris.day_of(now)}
+    fields |= {"kind": kind, "until": until, "since": since or paris.day_of(now)}
     fleet = _fleet(workspace, commune)
     _tell(workspace, fleet.commune.id, waiver_file.add(workspace, fleet, fields, now, dry_run=dry_run), dry_run)
     return 0
@@ -127,8 +126,6 @@ def list_waivers(workspace: Workspace, communes: tuple[str, ...], every: bool, f
 
 
 def _now() -> datetime:
-    from datetime import UTC
-
     return datetime.now(UTC)
 
 
