@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: EUPL-1.2
 # Runs on endpoints, where everything is plain paths.
-# ruff: noqa: PTH101, PTH103, PTH104, PTH106, PTH108, PTH110, PTH112, PTH114, PTH115, PTH118, PTH119, PTH120, PTH123, PTH207, PTH208, PTH211
+# ruff: noqa: PTH101, PTH103, PTH104, PTH106, PTH108, PTH110, PTH112, PTH113, PTH114, PTH115, PTH118, PTH119, PTH120, PTH123, PTH207, PTH208, PTH211
 """How an endpoint goes back to what it was before the toolkit. Runs there (Python 3.9); reads what nomade_ledger wrote.
 
 Each step compares first, so doing it again changes nothing, and says what it changed and what it had to leave.
@@ -41,17 +41,14 @@ class Steps:
         self.changed: list[str] = []
         self.left: list[str] = []
 
-    # What is put back by config_files
-
     def files(self) -> dict[str, Any]:
         """Return `files` for config_files, and `guards`: sets that cut the way in when they are wrong, one by one."""
         plain: list[dict[str, Any]] = []
         guards: dict[str, dict[str, Any]] = {}
         for facts in self.kept:
-            wanted = self._wanted(facts)
+            wanted, guard = self._wanted(facts), facts.get("guard")
             if wanted is None or is_last(facts["path"]):
                 continue
-            guard = facts.get("guard")
             if guard:
                 guards.setdefault(guard["name"], {"guard": guard, "files": []})["files"].append(wanted)
             else:
@@ -75,8 +72,6 @@ class Steps:
             self.left.append(f"{path}: its first version is no text")
             return None
 
-    # Before the files
-
     def settings(self, login: str) -> None:
         """Stop what the toolkit runs, and put back what is no file of it: PAM, kernel, su, groups, name, time zone."""
         self._stop(sorted(self._own_units()))
@@ -99,8 +94,8 @@ class Steps:
                 self._do(name, ["systemctl", "stop", name])
 
     def _pam(self) -> None:
-        profiles = [facts["path"] for facts in self.kept if facts["path"].startswith("/usr/share/pam-configs/")]
-        names = [os.path.basename(path) for path in profiles if os.path.exists(path)]
+        paths = [facts["path"] for facts in self.kept if facts["path"].startswith("/usr/share/pam-configs/")]
+        names = [os.path.basename(path) for path in paths if os.path.exists(path)]
         if names:
             self._do("/etc/pam.d", ["pam-auth-update", "--package", "--remove", *names])
 
@@ -144,18 +139,15 @@ class Steps:
     def _place(self, path: str, before: dict[str, str] | None) -> None:
         if before is None:
             return
-        if "link" in before:
-            if not os.path.islink(path) or os.readlink(path) != before["link"]:
-                self._link(path, before["link"])
-        elif _line(path) != before["line"]:
+        if "link" in before and (not os.path.islink(path) or os.readlink(path) != before["link"]):
+            self._link(path, before["link"])
+        elif "line" in before and _line(path) != before["line"]:
             self.changed.append(path)
             if not self.check:
                 with open(path, "w") as stream:  # in place: in a container it is mounted there
                     stream.write(before["line"] + "\n")
                 if path == "/etc/hostname":
                     self.run(["hostname", before["line"]])
-
-    # After the files
 
     def rebuild(self) -> None:
         """Enable and run units as before, make anew what is made of files, take away the folders that were made."""
@@ -169,9 +161,12 @@ class Steps:
             for name in sorted((before & foreign) - set(nomade_units.active())):
                 self._do(name, ["systemctl", "start", name])
         self._make_anew()
-        for facts in sorted(self.kept, key=lambda facts: -len(facts["path"])):
-            if facts["kind"] == "directory" and not facts["existed"] and not is_last(facts["path"]):
-                self._take_folder(facts["path"])
+        made = [facts["path"] for facts in self.kept if facts["kind"] == "directory" and not facts["existed"]]
+        for path in sorted(made, key=len, reverse=True):
+            if path.startswith("/etc/dconf/db/") and os.path.isfile(path[: -len(".d")]):
+                self._unlink(path[: -len(".d")])  # what dconf compiles of the folder
+            if not is_last(path):
+                self._take_folder(path)
 
     def _reload(self) -> None:
         if not self.check and os.path.isdir("/run/systemd/system"):
@@ -218,11 +213,11 @@ class Steps:
     def _take_folder(self, path: str) -> None:
         if not os.path.isdir(path) or os.path.islink(path):
             return
-        if self.check or not os.listdir(path):
-            self.changed.append(path)
-        else:
+        if os.listdir(path) and not self.check:
             self.left.append(f"{path}: not empty")
-        if path in self.changed and not self.check:
+            return
+        self.changed.append(path)
+        if not self.check:
             os.rmdir(path)
 
     # Small changes
