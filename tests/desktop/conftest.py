@@ -64,7 +64,9 @@ class Hardened:
 
     def audit(self, name: str) -> None:
         """Audit the laptops and keep the verdicts."""
-        reports: list[dict[str, Any]] = json.loads(self.stage(name, "audit", "--format", "json").stdout)["reports"]
+        reports: list[dict[str, Any]] = json.loads(self.stage(f"audit-{name}", "audit", "--format", "json").stdout)[
+            "reports"
+        ]
         self.verdicts[name] = {
             (endpoint["endpoint"], finding["control"]): finding["verdict"]
             for report in reports
