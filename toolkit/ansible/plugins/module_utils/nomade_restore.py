@@ -213,8 +213,10 @@ class Steps:
     def _take_folder(self, path: str) -> None:
         if not os.path.isdir(path) or os.path.islink(path):
             return
-        if os.listdir(path) and not self.check:
-            self.left.append(f"{path}: not empty")
+        held = os.listdir(path)
+        if held and not self.check:
+            if not all(is_last(os.path.join(path, name)) for name in held):  # else the last step takes it away
+                self.left.append(f"{path}: not empty")
             return
         self.changed.append(path)
         if not self.check:
