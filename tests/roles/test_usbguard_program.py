@@ -1,4 +1,4 @@
-"""What stands around USBGuard decides rightly. There is no USB bus here: its own answers are samples, our program is real."""
+"""What stands around USBGuard decides rightly. No USB bus here: its answers are samples, our program is real."""
 
 from __future__ import annotations
 
