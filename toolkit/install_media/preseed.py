@@ -15,7 +15,7 @@ ENCRYPTED = (
 # The disk's passphrase is not answered, nor the last confirmation before the disk is written: a person is there for
 # both. So no secret is on the medium, in the installer's log or in the installed debconf database.
 _TEMPLATE = """\
-# Nomade: Debian on {name}. Not answered, so asked: network (Wi-Fi), mirror, passphrase of the disk, last confirmation.
+# Nomade: Debian on {name}. Not answered, so asked: Wi-Fi, passphrase of the disk, last confirmation.
 d-i debian-installer/locale string {locale}
 d-i keyboard-configuration/xkb-keymap select fr(latin9)
 d-i keyboard-configuration/toggle select No toggling
