@@ -51,7 +51,18 @@ _NO_SETTING = {
     "service_facts",
     "set_fact",
 }
-_NO_SETTING |= {"setup", "shell", "slurp", "stat", "wait_for", "include_role", "include_tasks", "include_vars"}
+_NO_SETTING |= {
+    "gather_facts",
+    "validate_argument_spec",
+    "setup",
+    "shell",
+    "slurp",
+    "stat",
+    "wait_for",
+    "include_role",
+    "include_tasks",
+    "include_vars",
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,11 +50,13 @@ def judge(lab: Lab) -> None:
     versions["ssh-audit"] = others.ssh_audit_version()
     nomade(lab, "apply", "-c", COMMUNE)
     after, _ = verdicts(lab, laptop)
+    today = datetime.datetime.now(tz=datetime.UTC).date().isoformat()
+    write(render(before, after, versions, today))  # already: what follows takes as long again
     switch_usb_guard_on(lab)
     nomade(lab, "apply", "-c", COMMUNE, "-l", LAPTOP)
     _, after.lynis_usb_guard = others.lynis(laptop)
     print(f"Lynis with USBGuard: {after.lynis_usb_guard}")
-    write(render(before, after, versions, datetime.datetime.now(tz=datetime.UTC).date().isoformat()))
+    write(render(before, after, versions, today))
 
 
 def switch_usb_guard_on(lab: Lab) -> None:
