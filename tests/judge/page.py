@@ -54,7 +54,8 @@ def _lines(before: Verdicts, after: Verdicts, versions: dict[str, str], date: st
         cells = (_scan(verdicts.scans[level, tailored]) for verdicts in (before, after))
         yield f"| OpenSCAP, ANSSI-BP-028 {_WORDS[level]}, {words} | " + " | ".join(cells) + " |"
     yield f"| Lynis, indice de durcissement | {before.lynis} | {after.lynis} |"
-    yield f"| le même, quand la commune allume USBGuard (`desktop_usbguard`) | — | {after.lynis_usb_guard or 'non mesuré'} |"
+    guarded = after.lynis_usb_guard or "non mesuré"
+    yield f"| le même, quand la commune allume USBGuard (`desktop_usbguard`) | — | {guarded} |"
     yield f"| ssh-audit | {_ssh(before.ssh)} | {_ssh(after.ssh)} |"
     highest = max(after.exposures.values(), default=0.0)
     yield f"| systemd-analyze security, service le plus exposé des nôtres | — | {highest:.1f} |"
