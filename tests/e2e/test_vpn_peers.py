@@ -228,8 +228,8 @@ def test_f066_a_revoked_laptop_is_cut_off_at_once_and_its_attempts_are_counted(s
         for _again in range(2):
             done = nomade(site.workspace, "vpn", "revoke", LAPTOP, "--reason", "essai")
             assert done.returncode == 0, done.stderr
-        ended = sh(site, GATEWAY, "wg show wg-nomade allowed-ips")
-        assert f"{former}\t(none)" in ended
+        assert f"{former}\t(none)" in sh(site, GATEWAY, "wg show wg-nomade allowed-ips")
+        assert f"{former}\t(none)" not in sh(site, GATEWAY, "wg show wg-nomade preshared-keys")
     assert not transfer.whole
     until(lambda: peers(site, nomade, code=2)[LAPTOP]["state"] == "trying", 60, "no attempt was counted")
     assert peers(site, nomade, code=2)[LAPTOP]["source"]

@@ -18,11 +18,14 @@ PLAYBOOK = "peers.yml"
 _SECONDS = 30.0
 _BYTES = 65_536
 
-# Nothing is left of a peer's sessions when this returns. What is written on the gateway's disk is the playbook's.
+# Nothing is left of a peer's sessions when this returns. What is refused already (it has a shared key) stays, and goes on
+# being counted. What is written on the gateway's disk is the playbook's.
 _CUT = f"""\
 set -eu
 [ -e /sys/class/net/{INTERFACE} ] || exit 0
-for key in {{keys}}; do wg set {INTERFACE} peer "$key" remove; done
+for key in $keys; do
+  if wg show {INTERFACE} preshared-keys | grep -F "$key" | grep -q '(none)'; then wg set {INTERFACE} peer "$key" remove; fi
+done
 """
 
 
@@ -33,7 +36,7 @@ def cut(workspace: Workspace, fleet: Fleet, keys: Iterable[str], transport: Tran
         UnreachableError: the gateway does not answer.
         NomadeError: it answered, and could not do it.
     """
-    script = _CUT.format(keys=" ".join(quote(key) for key in sorted(keys)))
+    script = f"keys={quote(' '.join(sorted(keys)))}\n{_CUT}"
     answer(transport, route(workspace, fleet, fleet.gateway.name), script)
 
 
