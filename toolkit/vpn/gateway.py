@@ -18,13 +18,15 @@ PLAYBOOK = "peers.yml"
 _SECONDS = 30.0
 _BYTES = 65_536
 
-# Nothing is left of a peer's sessions when this returns. What is refused already (it has a shared key) stays, and goes on
-# being counted. What is written on the gateway's disk is the playbook's.
+# Nothing is left of a peer's sessions when this returns. What is refused already (it has a shared key) stays and is
+# counted on. What is written on the gateway's disk is the playbook's.
 _CUT = f"""\
 set -eu
 [ -e /sys/class/net/{INTERFACE} ] || exit 0
 for key in $keys; do
-  if wg show {INTERFACE} preshared-keys | grep -F "$key" | grep -q '(none)'; then wg set {INTERFACE} peer "$key" remove; fi
+  if wg show {INTERFACE} preshared-keys | grep -F "$key" | grep -q '(none)'; then
+    wg set {INTERFACE} peer "$key" remove
+  fi
 done
 """
 
