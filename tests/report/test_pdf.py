@@ -82,3 +82,10 @@ def test_a_post_has_a_sheet_of_a_few_pages(tmp_path: Path) -> None:
     for said in ("Le disque est chiffré", "Confier le portable au technicien", "01 99 00 00 01", "Les dérogations"):
         assert said in shown, said
     assert int(read("pdfinfo", str(path)).split("Pages:")[1].split()[0]) <= 3
+
+
+def test_of_many_machines_paper_has_what_is_not_met_in_one_line_each(tmp_path: Path) -> None:
+    shown = words(pdf_of(report(waivers=WAIVERS), tmp_path))
+    assert "Connexion SSH de root interdite – non satisfait – permitrootlogin : attendu no, constaté yes" in shown
+    assert "accepté par Odile Ferrand" in shown
+    assert "relevé brut" not in shown

@@ -160,8 +160,13 @@ class View:
 
     @property
     def is_small(self) -> bool:
-        """Whether paper lists what is met as well: of many machines nobody reads that, and it is on the page."""
+        """Whether paper has what is met, and reasons and references: of many machines that is on the page only."""
         return len(self.report.machines) <= _LISTED_ON_PAPER
+
+    def short(self, line: Line) -> str:
+        """One control on one line: its title, the verdict and what is behind it; what to do is said once, above."""
+        said = (line.title, wording.verdict(line, self.report.language), *wording.details(line, self.report.language))
+        return " – ".join(said)
 
     def titles(self, lines: list[Line]) -> str:
         return " · ".join(line.title for line in lines)
