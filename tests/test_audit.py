@@ -42,6 +42,7 @@ def commune(*endpoints: EndpointAudit) -> Audit:
 
 GOOD = finding(Verdict.PASS)
 BAD = finding(Verdict.FAIL)
+WORD = replace(GOOD, reason="declared")
 SILENT = endpoint(status=EndpointStatus.UNREACHABLE)
 
 
@@ -58,6 +59,8 @@ SILENT = endpoint(status=EndpointStatus.UNREACHABLE)
         ([commune(endpoint(GOOD), endpoint(status=EndpointStatus.KEY_CHANGED))], ExitCode.UNREACHABLE),
         ([commune(endpoint(BAD), SILENT)], ExitCode.NOT_COMPLIANT),
         ([commune(SILENT, SILENT)], ExitCode.NOTHING_EVALUATED),
+        ([commune(endpoint(WORD))], ExitCode.NOTHING_EVALUATED),
+        ([commune(endpoint(GOOD, WORD))], ExitCode.OK),
         ([commune(endpoint(finding(Verdict.ERROR)))], ExitCode.NOTHING_EVALUATED),
         ([commune(endpoint(finding(Verdict.MANUAL), finding(Verdict.NOT_APPLICABLE)))], ExitCode.NOTHING_EVALUATED),
         ([commune()], ExitCode.NOTHING_EVALUATED),

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from toolkit import catalogue, escrow, settings
+from toolkit import catalogue, declared, escrow, settings
 from toolkit.catalogue import Catalogue
 from toolkit.collect import PARALLEL, Failure, collect
 from toolkit.errors import BadInputError, ExitCode, NothingEvaluatedError, worst
@@ -196,7 +196,7 @@ def _part(known: Catalogue, profile: str, target: _Target, answer: Evidence | Fa
 def exit_code(audits: Iterable[Audit], fail_on: Severity = Severity.LOW) -> ExitCode:
     """Return the exit code of these audits; the worst commune decides.
 
-    `OK` only when controls were evaluated, every endpoint answered, nothing at or above `fail_on` fails (unless
+    `OK` only when controls were measured, every endpoint answered, nothing at or above `fail_on` fails (unless
     waived), no control ended in error and no evidence is stale (`toolkit.policy.overlaid` marks what is waived and
     stale). No audit at all is `NOTHING_EVALUATED`.
     """
@@ -205,7 +205,8 @@ def exit_code(audits: Iterable[Audit], fail_on: Severity = Severity.LOW) -> Exit
 
 def _commune_code(item: Audit, fail_on: Severity) -> ExitCode:
     findings = [finding for part in item.endpoints for finding in part.findings]
-    if not any(finding.verdict in (Verdict.PASS, Verdict.FAIL) for finding in findings):
+    judged = (finding for finding in findings if finding.verdict in (Verdict.PASS, Verdict.FAIL))
+    if all(finding.reason in declared.REASONS for finding in judged):  # words alone: nothing was measured
         return ExitCode.NOTHING_EVALUATED
     for finding in findings:
         fails = finding.verdict is Verdict.FAIL and not finding.waived and finding.severity.rank >= fail_on.rank

@@ -251,6 +251,8 @@ def read(controls: Path, profiles: Path, references: Path) -> Catalogue:
     )
     for control in catalogue.controls.values():
         problems += [_in_file(controls, control.id, text) for text in _control_problems(control, catalogue)]
+    if problems:  # what names a control whose file is wrong is not wrong for that
+        raise ProblemsError(problems)
     for profile in catalogue.profiles.values():
         problems += [_in_file(profiles, profile.id, text) for text in profile_problems(profile, catalogue)]
     if problems:

@@ -10,12 +10,13 @@ import pytest
 
 from tests.report.sample import CATALOGUE, NOW, machine, report
 from toolkit import declared
-from toolkit.finding import Finding, Severity, Verdict
+from toolkit.finding import EndpointStatus, Finding, Severity, Verdict
 from toolkit.fleet.declarations import Declaration
 from toolkit.report import Look, render
+from toolkit.report.judgement import machine_state
 from toolkit.report.model import Report, State
 from toolkit.report.roster import Roster
-from toolkit.store import CommuneState
+from toolkit.store import CommuneState, EndpointState
 
 CONTROL = "office-locked-room"
 ROSTER = Roster("val", "Val", {"p1": "office_pc"})
@@ -88,3 +89,11 @@ def test_nobody_asked_is_still_to_be_declared() -> None:
     of = report(ROSTER, CommuneState("val", {"p1": known}))
     assert of.state is State.UNCERTAIN
     assert "à déclarer" in shown(of, "table")
+
+
+def test_words_alone_make_no_machine_compliant() -> None:
+    known = of_pc()
+    lines = tuple(line for item in known.machines for line in item.lines if line.control == CONTROL)
+    assert all(line.verdict is Verdict.PASS for line in lines)
+    attempt = EndpointState("p1", EndpointStatus.COLLECTED, NOW, last=machine("p1", "office_pc").last)
+    assert machine_state(attempt, lines, stale=False) is State.UNCERTAIN

@@ -14,8 +14,9 @@ from toolkit.store.state import EndpointState
 _OPEN_QUESTIONS = (Verdict.ERROR, Verdict.MANUAL)
 
 
-def _any_judged(lines: Iterable[Line]) -> bool:
-    return any(line.verdict in (Verdict.PASS, Verdict.FAIL) for line in lines)
+def _any_measured(lines: Iterable[Line]) -> bool:
+    """Whether anything was seen on the machine: words about it alone are no compliance."""
+    return any(line.verdict in (Verdict.PASS, Verdict.FAIL) and not line.declaration for line in lines)
 
 
 def is_stale(collected_at: datetime, now: datetime, freshness_days: int | None) -> bool:
@@ -46,7 +47,7 @@ def machine_state(known: EndpointState | None, lines: Iterable[Line], *, stale: 
         return State.SILENT
     if stale:
         return State.STALE
-    if not _any_judged(lines) or any(line.verdict in _OPEN_QUESTIONS for line in lines):
+    if not _any_measured(lines) or any(line.verdict in _OPEN_QUESTIONS for line in lines):
         return State.UNCERTAIN
     return State.COMPLIANT
 
@@ -140,7 +141,7 @@ def _machine_code(machine: Machine) -> ExitCode:
     if machine.state is State.COMPLIANT:
         return ExitCode.OK
     if machine.state is State.UNCERTAIN:  # errors are handled above: nothing was judged, or declarations are missing
-        return ExitCode.OK if _any_judged(machine.lines) else ExitCode.NOTHING_EVALUATED
+        return ExitCode.OK if _any_measured(machine.lines) else ExitCode.NOTHING_EVALUATED
     return ExitCode.UNREACHABLE
 
 
