@@ -155,7 +155,7 @@ class _Book:
             return None
         host, state = self._named(peer)
         handshake = datetime.fromtimestamp(peer.handshake, UTC) if peer.handshake else None
-        address = ",".join(peer.networks) or self._addresses.get(host, "")
+        address = ",".join(peer.networks) or ("" if peer.refused else self._addresses.get(host, ""))
         return Row(
             host,
             self._teleworker(host),

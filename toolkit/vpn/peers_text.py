@@ -59,7 +59,7 @@ def _table(gateway: Gateway, language: str, asked_at: datetime) -> Table:
     title = f"{gateway.commune} · {gateway.gateway} · {dates.moment_text(asked_at, language)}"
     shown = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
     for name in (_("laptop"), _("teleworker"), _("address"), _("last handshake"), _("received / sent"), _("state")):
-        shown.add_column(name, overflow="fold")
+        shown.add_column(name, overflow="fold", no_wrap=name == _("laptop"))
     for row in gateway.rows:
         style = "bold red" if row.state in WRONG else _STYLES.get(row.state, "")
         handshake = dates.moment_text(row.handshake, language) if row.handshake else "—"
