@@ -6,6 +6,7 @@ import re
 from dataclasses import replace
 
 from tests.report.sample import VALMONT, VALMONT_STATE, report
+from toolkit.finding import Verdict
 from toolkit.report import Look, render
 
 
@@ -23,3 +24,21 @@ def test_equal_lines_keep_the_name_and_the_evidence_of_their_machine() -> None:
     assert len(set(linked)) == len(machines)
     assert all(f'id="{anchor}"' in page for anchor in linked)
     assert not set("\ue000\ue001\x1b") & set(page)
+
+
+def test_the_page_of_many_machines_names_what_is_met_and_keeps_the_evidence_of_what_is_not() -> None:
+    one = report(VALMONT, VALMONT_STATE)
+    source = next(item for item in one.machines if any(line.is_open for line in item.lines) and item.sections)
+    machines = tuple(replace(source, name=f"poste-{number}") for number in range(1, 41))
+    small, large = (
+        str(render([replace(one, machines=some, posts=(), actions=())], "html", Look()))
+        for some in (machines[:1], machines)
+    )
+    met = next(line for line in source.lines if line.verdict is Verdict.PASS)
+    wrong = next(line for line in source.lines if line.is_open)
+    assert large.count(met.title) >= len(machines)
+    assert large.count(wrong.title) >= len(machines)
+    assert len(large) / len(machines) < len(small)
+    linked = set(re.findall(r'href="#(m\d+e\d+)"', large))
+    assert len(linked) >= len(machines)
+    assert all(f'id="{anchor}"' in large for anchor in linked)

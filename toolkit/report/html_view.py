@@ -20,8 +20,10 @@ _FIRST_ACTIONS = 5
 # Stand for a machine's name and anchor in what many machines share; no text of an endpoint becomes markup by them.
 _NAME, _ANCHOR = "\ue000", "\ue001"
 _LISTED_ON_PAPER = 6
+# Machines of which the page has what is met with its reasons, and every raw output; the sheet of a post always has.
+_DETAILED_ON_PAGE = 30
 # Characters of one raw output on the page; its digest covers all of it, the store has all of it.
-_RAW_LIMIT = 20_000
+_RAW_LIMIT, _RAW_LIMIT_OF_MANY = 20_000, 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,7 @@ class View:
     report: Report
     _shared: dict[str, str] = field(default_factory=dict)
 
-    def shared(self, machine: Machine, line: Line, render: Callable[[Line, str, str], str]) -> Markup:
+    def shared(self, machine: Machine, line: Line, render: Callable[[Line, str, str, bool], str]) -> Markup:
         """What the page says of one line, rendered once for all machines of which it says the same.
 
         Machines set up by the same roles differ in few lines, and rendering them was most of what a page costs.
@@ -59,7 +61,7 @@ class View:
         same = (line.control, line.verdict, line.reason, line.checks, line.detail, line.waived, line.stale, line.waiver)
         key = repr((*same, day, bool(anchor)))
         if key not in self._shared:
-            self._shared[key] = str(render(line, _NAME, _ANCHOR if anchor else ""))
+            self._shared[key] = str(render(line, _NAME, _ANCHOR if anchor else "", self.is_detailed))
         name = str(escape(plain.one_line(machine.name)))
         return Markup(self._shared[key].replace(_NAME, name).replace(_ANCHOR, anchor))  # noqa: S704 — rendered above
 
@@ -129,7 +131,7 @@ class View:
 
     def evidence_anchor(self, machine: Machine, probe: str | None) -> str | None:
         """The id of the raw output behind a line, if the machine sent one."""
-        probes = [section.probe for section in machine.sections]
+        probes = [section.probe for section in self.sections(machine)]
         return f"{self.anchor(machine)}e{probes.index(probe) + 1}" if probe in probes else None
 
     def label(self, machine: Machine) -> str:
@@ -162,6 +164,18 @@ class View:
     def is_small(self) -> bool:
         """Whether paper has what is met, and reasons and references: of many machines that is on the page only."""
         return len(self.report.machines) <= _LISTED_ON_PAPER
+
+    @property
+    def is_detailed(self) -> bool:
+        """Whether the page has everything of every machine: a page of a hundred would be thirty megabytes."""
+        return len(self.report.machines) <= _DETAILED_ON_PAGE
+
+    def sections(self, machine: Machine) -> list[Section]:
+        """The raw outputs that the page shows of a machine: all, or of many machines those behind what is not met."""
+        if self.is_detailed:
+            return list(machine.sections)
+        behind = {line.probe for line in machine.lines if line.verdict in (Verdict.FAIL, Verdict.ERROR)}
+        return [section for section in machine.sections if section.probe in behind]
 
     def short(self, line: Line) -> str:
         """One control on one line: its title, the verdict and what is behind it; what to do is said once, above."""
@@ -200,10 +214,14 @@ class View:
         return "●" * (severity.rank + 1) + "○" * (len(Severity) - 1 - severity.rank)
 
     def shown(self, section: Section) -> str:
-        return section.text[:_RAW_LIMIT]
+        return section.text[: self._raw_limit]
+
+    @property
+    def _raw_limit(self) -> int:
+        return _RAW_LIMIT if self.is_detailed else _RAW_LIMIT_OF_MANY
 
     def waivers(self, expired: bool) -> tuple[WaiverUse, ...]:
         return self.report.expired_waivers if expired else self.report.waivers
 
     def is_cut(self, section: Section) -> bool:
-        return len(section.text) > _RAW_LIMIT
+        return len(section.text) > self._raw_limit
