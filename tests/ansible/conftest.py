@@ -95,6 +95,7 @@ def undo(ledger: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(ledger, "UNDO", str(tmp_path / "undo"))
     monkeypatch.setattr(ledger, "BASELINE", str(tmp_path / "baseline.json"))
     monkeypatch.setattr(ledger, "PACKAGES", str(tmp_path / "packages.json"))
+    monkeypatch.setattr(ledger, "PURGED", str(tmp_path / "purged.json"))
     return tmp_path / "undo"
 
 

@@ -81,3 +81,15 @@ def test_what_was_installed_for_roles_is_told_from_what_was_there(ledger: Module
     ledger.note_packages([there, "no-such-package"], ["telnet"])
     ledger.note_packages(["another"], [])
     assert ledger.packages() == {"installed": ["another", "no-such-package"], "removed": ["telnet"]}
+
+
+def test_a_file_whose_package_was_purged_is_not_put_back(
+    install: Install, ledger: ModuleType, restore: ModuleType, tmp_path: Path
+) -> None:
+    (tmp_path / "conf").write_text("of the package")
+    install({"dest": str(tmp_path / "conf"), "content": "ours"})
+    ledger.note_purged(["dpkg"])
+    assert "/usr/bin/dpkg" in Path(ledger.PURGED).read_text()
+    assert restore.Steps(nothing, check=False).files()["files"][0]["content"] == "of the package"
+    ledger.write(ledger.PURGED, f'["{tmp_path / "conf"}"]'.encode())
+    assert restore.Steps(nothing, check=False).files()["files"] == [{"dest": str(tmp_path / "conf"), "state": "absent"}]

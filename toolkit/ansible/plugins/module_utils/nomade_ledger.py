@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: EUPL-1.2
 # Runs on endpoints, where files are flushed one by one.
-# ruff: noqa: PTH101, PTH103, PTH104, PTH110, PTH112, PTH114, PTH115, PTH116, PTH118, PTH120, PTH123, PTH208
+# ruff: noqa: PTH101, PTH103, PTH104, PTH110, PTH112, PTH114, PTH115, PTH116, PTH118, PTH120, PTH123, PTH207, PTH208
 """What an endpoint was like before the toolkit changed it. Written there (Python 3.9), before each change.
 
 - `undo/<path with / as %2F>/`: per file or folder that `config_files` touched, how it was the first time (`original`)
@@ -11,6 +11,7 @@
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import json
 import os
@@ -26,6 +27,7 @@ HOME = "/var/lib/nomade"
 UNDO = HOME + "/undo"
 BASELINE = HOME + "/baseline.json"
 PACKAGES = HOME + "/packages.json"
+PURGED = HOME + "/purged.json"
 _SYSCTL_LONGEST = 200  # characters; longer values are tables nobody sets
 
 
@@ -69,7 +71,7 @@ def kept() -> list[dict[str, Any]]:
 
     Raises: ValueError: a record is damaged.
     """
-    found = []
+    found, purged = [], _read(PURGED) if os.path.exists(PURGED) else []
     for name in sorted(os.listdir(UNDO)) if os.path.isdir(UNDO) else []:
         record = os.path.join(UNDO, name, "original.json")
         if not os.path.exists(record):  # power failed before the first record was whole: nothing was changed then
@@ -86,6 +88,9 @@ def kept() -> list[dict[str, Any]]:
                 facts["content"] = stream.read()
         last = os.path.join(UNDO, name, "previous.json")
         facts["guard"] = (_read(last) if os.path.exists(last) else facts).get("guard")
+        if facts["path"] in purged:
+            facts.update(existed=False, guard=None)
+            facts.pop("content", None)
         found.append(facts)
     return sorted(found, key=lambda facts: str(facts["path"]))
 
@@ -128,6 +133,12 @@ def note_packages(names: list[str], removed: list[str] | None = None) -> None:
     }
     if wanted != known:
         write(PACKAGES, json.dumps(wanted).encode())
+
+
+def note_purged(names: list[str]) -> None:
+    """Write down which files go with packages that are about to be purged: they are not to be put back any more."""
+    lists = [path for name in names for path in glob.glob(f"/var/lib/dpkg/info/{name}[.:]*list")]
+    write(PURGED, json.dumps(sorted({line for path in lists for line in _lines(path)})).encode())
 
 
 def packages() -> dict[str, list[str]]:

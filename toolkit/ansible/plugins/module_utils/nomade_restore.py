@@ -258,13 +258,11 @@ class Steps:
         self.changed += gone
         if not gone or self.check or not before:
             return
-        purge = ["env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-qq", "--yes", "purge"]
-        code, out, err = self.run([*purge, *gone])
-        _code, said, _err = self.run(["apt-get", "--simulate", *_ALONE, "autoremove"])
-        superfluous = [line.split()[1] for line in said.splitlines() if line.startswith("Remv ")]
-        came_along = [name for name in superfluous if name not in before and name not in kept]
-        if code == 0 and came_along:
-            code, out, err = self.run([*purge, *came_along])
+        _code, said, _err = self.run(["apt-get", "--simulate", *_ALONE, "purge", "--auto-remove", *gone])
+        leaving = {line.split()[1] for line in said.splitlines() if line.startswith(("Remv ", "Purg "))}
+        names = sorted({*gone, *(leaving - before - set(kept))})
+        nomade_ledger.note_purged(names)
+        code, out, err = self.run(["env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-qq", "--yes", "purge", *names])
         if code != 0:
             self.left.append("apt-get purge: {}".format(" ".join((err or out).split())[-300:]))
 
