@@ -47,7 +47,7 @@ def old(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     """A laptop on Debian 12, started."""
     lab = Lab(readdress(paths.demo_dir(), tmp_path_factory.mktemp("upgrade") / "w", free_block()))
     public = lab.workspace.commune(COMMUNE).public
-    public.mkdir(parents=True)
+    public.mkdir(parents=True, exist_ok=True)
     try:
         lab.up([HOST])
         yield lab
