@@ -68,8 +68,7 @@ class Lab:
         made, desktops = _images(machines, progress)
         networks.ensure(self.name, str(self.workspace.root), plan.networks)
         self._start_depot(plan, made)
-        there = virtual_machines.hosts(self.name)
-        apart = [machine for machine in machines if virtual or machine.name in there]
+        apart = [machine for machine in machines if virtual or machine.name in virtual_machines.hosts(self.name)]
         for machine in machines:
             if machine in apart:
                 engine.forget_container(self.container(machine.name))
