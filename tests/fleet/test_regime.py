@@ -34,7 +34,10 @@ def problem(folder: Path, text: str) -> str:
         ("regime: {days: 2, weekdays: [monday, tuesday, friday]}\n", "3 days a week"),
         ('regime: {until: "2026-12-31"}\n', "emergency"),
         ('regime: {hours: "18:00-08:00"}\n', "before they begin"),
-        ('on_call:\n  - {teleworker: anna, from: "2026-12-24 18:00", until: "2026-12-24 08:00", reason: x}\n', "before it begins"),
+        (
+            'on_call:\n  - {teleworker: anna, from: "2026-12-24 18:00", until: "2026-12-24 08:00", reason: x}\n',
+            "before it begins",
+        ),
         ('on_call:\n  - {teleworker: zoe, from: "2026-12-24 18:00", until: "2026-12-25 08:00", reason: x}\n', "zoe"),
         ('on_call:\n  - {teleworker: anna, from: "2026-12-24", until: "2026-12-25 08:00", reason: x}\n', "an hour"),
         ('revoked:\n  - {endpoint: essai-bureau-1, date: "2026-03-02", reason: x}\n', "essai-bureau-1"),
