@@ -38,8 +38,8 @@ def test_command_only_reads(probe: Probe) -> None:
 
 @pytest.mark.parametrize("probe", PROBES, ids=lambda probe: probe.name)
 def test_f019_command_asks_for_no_secret(probe: Probe) -> None:
-    for secret in ("private-key", "preshared", "wg show all dump", "showconf", "cat /etc/shadow", "nomade.conf"):
-        assert secret not in probe.command
+    for secret in ("private-key", "preshared", "wg show all dump", " dump)", "showconf", "cat /etc/shadow"):
+        assert secret not in probe.command.lower().replace('"presharedkey" && $3 == "refused"', "")
 
 
 @pytest.mark.parametrize(("name", "text"), sorted(EXAMPLES), ids=lambda value: str(value)[:20])

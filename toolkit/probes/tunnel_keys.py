@@ -8,17 +8,33 @@ from toolkit.probes import Probe
 from toolkit.probes._text import ABSENT, whole
 
 INTERFACE = "wg-nomade"
-# `dump` has the private key in its first line and shared keys in its second column: awk passes over both.
+# Field by field, since `wg show … dump` prints the private key. Where a peer is at home is nobody's business: the address
+# is told of what is refused only.
 COMMAND = f"""
 command -v wg >/dev/null || {{ echo {ABSENT}; exit 0; }}
 [ -e /sys/class/net/{INTERFACE} ] && [ -e /etc/wireguard/nomade.conf ] || {{ echo down; exit 0; }}
 set -e
 echo "now $(date +%s) key $(stat -c %Y /etc/wireguard/nomade.key)"
-dump=$(wg show {INTERFACE} dump)
-printf '%s\\n' "$dump" | awk '
+networks=$(wg show {INTERFACE} allowed-ips)
+handshakes=$(wg show {INTERFACE} latest-handshakes)
+bytes=$(wg show {INTERFACE} transfer)
+sources=$(wg show {INTERFACE} endpoints)
+printf '[%s]\n%s\n' networks "$networks" handshakes "$handshakes" bytes "$bytes" sources "$sources" | awk '
   FNR == NR && $1 == "PublicKey" {{ key = $3; print "known", key }}
   FNR == NR && $1 == "PresharedKey" && $3 == "refused" {{ bad[key] = 1; print "refused", key }}
-  FNR != NR && FNR > 1 {{ print "peer", $1, ($1 in bad) ? $3 : "-", $4, $5, $6, $7 }}
+  FNR == NR || NF == 0 {{ next }}
+  /^\\[/ {{ field = $1; next }}
+  {{ key = $1; $1 = ""; sub(/^ /, "") }}
+  field == "[networks]" {{ order[++count] = key; gsub(/ /, ","); networks[key] = $0 }}
+  field == "[handshakes]" {{ handshake[key] = $0 }}
+  field == "[bytes]" {{ bytes[key] = $0 }}
+  field == "[sources]" && (key in bad) {{ source[key] = $0 }}
+  END {{
+    for (i = 1; i <= count; i++) {{
+      key = order[i]
+      print "peer", key, (key in source) ? source[key] : "-", networks[key], handshake[key], bytes[key]
+    }}
+  }}
 ' /etc/wireguard/nomade.conf -
 echo end
 """
