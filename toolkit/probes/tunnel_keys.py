@@ -8,7 +8,7 @@ from toolkit.probes import Probe
 from toolkit.probes._text import ABSENT, whole
 
 INTERFACE = "wg-nomade"
-# Field by field, since `wg show … dump` prints the private key. Where a peer is at home is nobody's business: the address
+# Field by field: `wg show … dump` prints the private key. Where a peer is at home is nobody's business: its address
 # is told of what is refused only.
 COMMAND = f"""
 command -v wg >/dev/null || {{ echo {ABSENT}; exit 0; }}
