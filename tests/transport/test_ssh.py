@@ -225,3 +225,23 @@ def test_closing_what_is_gone_already_is_no_error() -> None:
         client = Client(near)
         client.sock = Gone()
         client.close()
+
+
+def test_a_thread_whose_gateway_is_gone_ends_without_a_word(
+    tmp_path: Path, server: sshd.Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[threading.ExceptHookArgs] = []
+    monkeypatch.setattr(threading, "excepthook", said.append)
+    monkeypatch.setattr(paramiko.Channel, "close", _no_way_out)
+    with sshd.running(tmp_path / "gateway") as gateway, SshTransport() as transport:
+        gateway.pin("passerelle")
+        route = server.route(jump=gateway.route("passerelle"))
+        assert transport.run(route, "true", timeout=10, limit=1000).exit_code == 0
+    for thread in threading.enumerate():
+        if isinstance(thread, Client):
+            thread.join(10)
+    assert not said
+
+
+def _no_way_out(_channel: paramiko.Channel) -> None:
+    raise EOFError

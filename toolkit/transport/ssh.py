@@ -9,8 +9,8 @@ import socket
 import stat
 import threading
 import time
-from collections.abc import Iterator
-from functools import lru_cache
+from collections.abc import Callable, Iterator
+from functools import lru_cache, partial
 from pathlib import Path
 
 from toolkit.errors import BadInputError, UnreachableError
@@ -30,6 +30,13 @@ _CHUNK = 65_536
 _LOST = (Exception,)
 
 
+def _quietly(close: Callable[[], None]) -> None:
+    # paramiko's thread ends with this. When the gateway underneath went first it raises there, which skips the rest of
+    # the thread's tidying up and prints a traceback.
+    with contextlib.suppress(*_LOST):
+        close()
+
+
 class Client(paramiko.Transport):
     """A connection that offers only what a hardened sshd accepts, cheapest first (measured with paramiko 5)."""
 
@@ -41,6 +48,12 @@ class Client(paramiko.Transport):
     _preferred_ciphers = ("aes128-gcm@openssh.com", "aes256-gcm@openssh.com", "aes256-ctr")
     _preferred_macs = ("hmac-sha2-256-etm@openssh.com", "hmac-sha2-512-etm@openssh.com", "hmac-sha2-256")
     _preferred_keys = (KEY_TYPE,)
+
+    def __init__(self, stream: socket.socket | paramiko.Channel) -> None:
+        """`stream`: a TCP connection, or a channel through a gateway."""
+        if isinstance(stream, paramiko.Channel):
+            stream.close = partial(_quietly, stream.close)  # type: ignore[method-assign]
+        super().__init__(stream)
 
     def close(self) -> None:
         """Close at once: a reader blocked on the socket would notice only at its next time-out."""
