@@ -44,22 +44,12 @@ SEVERITIES = ("low", "medium", "high", "critical")
     show_default=True,
     help=_("Least severity of a failure that makes the exit code 2."),
 )
-@click.option(
-    "-f",
-    "--format",
-    "format_name",
-    type=click.Choice(FORMATS),
-    default="table",
-    show_default=True,
-    help=_("Format of the result."),
-)
+@options.formats(FORMATS)
 @click.option("-o", "--output", type=click.Path(path_type=Path), help=_("File to write instead of standard output."))
 @click.option(
     "--parallel", type=click.IntRange(1, 256), default=16, show_default=True, help=_("Endpoints asked at a time.")
 )
-@click.option(
-    "--no-color", "no_colour", is_flag=True, help=_("No colours (also with NO_COLOR, or when not on a terminal).")
-)
+@options.no_colour
 def command(
     workspace: Workspace,
     communes: tuple[str, ...],

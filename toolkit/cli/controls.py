@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from toolkit.cli import options
 from toolkit.i18n import _, language
 
 
@@ -14,15 +15,7 @@ def command() -> None:
 
 @command.command("list", help=_("List the controls, all or those of one profile."))
 @click.option("--profile", help=_("Only the controls of this profile."))
-@click.option(
-    "-f",
-    "--format",
-    "format_name",
-    type=click.Choice(["table", "json"]),
-    default="table",
-    show_default=True,
-    help=_("Format of the list."),
-)
+@options.formats(("table", "json"))
 def list_controls(profile: str | None, format_name: str) -> None:
     import json
 
@@ -49,15 +42,7 @@ def show(control: str) -> None:
 
 @command.command("coverage", help=_("Show which recommendations have controls, and why the others have none."))
 @click.option("--reference", metavar="ID", help=_("Only this document (anssi-bp028, hygiene…)."))
-@click.option(
-    "-f",
-    "--format",
-    "format_name",
-    type=click.Choice(["table", "json", "csv"]),
-    default="table",
-    show_default=True,
-    help=_("Format of the list."),
-)
+@options.formats(("table", "json", "csv"))
 def coverage(reference: str | None, format_name: str) -> None:
     import json
 

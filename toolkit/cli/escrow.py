@@ -179,7 +179,7 @@ def rekey(
 @options.workspace
 @options.communes
 @options.all_communes_anyhow
-@click.option("-f", "--format", "format_name", type=click.Choice(FORMATS), default="table", show_default=True)
+@options.formats(FORMATS)
 @options.output
 def register(workspace: Workspace, communes: tuple[str, ...], format_name: str, output: Path | None) -> ExitCode:
     """Exit 0: the chain holds; 2: it does not. An empty register is no error: nobody opened anything."""

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date, datetime
 from pathlib import Path
+from typing import Any, TypeVar
 
 import click
 
 from toolkit.i18n import _
 from toolkit.workspace import Workspace, find
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
 
 
 def _find(context: click.Context, _parameter: click.Parameter, value: Path | None) -> Workspace | None:
@@ -61,6 +64,24 @@ output = click.option(
     type=click.Path(path_type=Path, allow_dash=True),
     help=_("File to write to, or a folder for several communes (standard output by default)."),
 )
+
+no_colour = click.option(
+    "--no-color", "no_colour", is_flag=True, help=_("No colours (also with NO_COLOR, or when not on a terminal).")
+)
+
+
+def formats(names: Sequence[str], default: str = "table") -> Callable[[_Command], _Command]:
+    """Return the option `--format`, one of `names`, handed over as `format_name`."""
+    return click.option(
+        "-f",
+        "--format",
+        "format_name",
+        type=click.Choice(names),
+        default=default,
+        show_default=True,
+        help=_("Format of the result."),
+    )
+
 
 _tags = click.option("-t", "--tags", help=_("Only these roles or topics: tags separated by commas."))
 _differences = click.option("-D", "--diff", is_flag=True, help=_("Show the differences of files."))

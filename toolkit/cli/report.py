@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from toolkit.cli import options
-from toolkit.cli.report_documents import documents, no_color, output_or_folder, pseudonymise
+from toolkit.cli.report_documents import documents, output_or_folder, pseudonymise
 from toolkit.i18n import _, language
 
 if TYPE_CHECKING:
@@ -24,16 +24,6 @@ FORMATS = ("csv", "html", "json", "jsonl", "junit", "md", "pdf", "prom", "sarif"
 # Documents to keep or to print: a file, unless standard output is named.
 _FILES = ("html", "pdf")
 
-_format = click.option(
-    "-f",
-    "--format",
-    "format_name",
-    type=click.Choice(FORMATS),
-    default="html",
-    show_default=True,
-    help=_("Format of the report."),
-)
-
 
 @click.group("report", help=_("Write what is known of a commune or of one post; touches no machine."))
 def command() -> None:
@@ -46,10 +36,10 @@ def command() -> None:
 @options.all_communes_anyhow
 @options.max_age
 @options.as_of
-@_format
+@options.formats(FORMATS, "html")
 @output_or_folder
 @pseudonymise
-@no_color
+@options.no_colour
 def commune(
     workspace: Workspace,
     communes: tuple[str, ...],
@@ -74,10 +64,10 @@ def commune(
 @options.all_communes_anyhow
 @options.max_age
 @options.as_of
-@_format
+@options.formats(FORMATS, "html")
 @output_or_folder
 @pseudonymise
-@no_color
+@options.no_colour
 def post(
     workspace: Workspace,
     communes: tuple[str, ...],
@@ -171,15 +161,7 @@ def _deliver(
 @options.communes
 @options.all_communes_anyhow
 @options.day("--since", _("Day from whose beginning on changes count (2026-01-31)."), required=True)
-@click.option(
-    "-f",
-    "--format",
-    "format_name",
-    type=click.Choice(("json", "table")),
-    default="table",
-    show_default=True,
-    help=_("Format of the report."),
-)
+@options.formats(("json", "table"))
 def diff(workspace: Workspace, communes: tuple[str, ...], since: date, format_name: str) -> int:
     """Print what changed; that something did is not a failure."""
     from datetime import UTC, datetime

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,28 +22,12 @@ pseudonymise = click.option(
     is_flag=True,
     help=_("Stable pseudonyms instead of people, logins and machines; no raw outputs, no contacts."),
 )
-no_color = click.option(
-    "--no-color", "no_colour", is_flag=True, help=_("No colours (also with NO_COLOR, or when not on a terminal).")
-)
-
 output_or_folder = click.option(
     "-o",
     "--output",
     type=click.Path(path_type=Path, allow_dash=True),
     help=_("File or folder to write to, - for standard output (HTML, PDF: reports/ of the workspace by default)."),
 )
-
-
-def _format(choices: Sequence[str], default: str) -> Callable[[Callable[..., int]], Callable[..., int]]:
-    return click.option(
-        "-f",
-        "--format",
-        "format_name",
-        type=click.Choice(choices),
-        default=default,
-        show_default=True,
-        help=_("Format of the report."),
-    )
 
 
 def documents() -> list[click.Command]:
@@ -56,7 +39,7 @@ def documents() -> list[click.Command]:
 @options.workspace
 @options.communes
 @options.all_communes_anyhow
-@_format(("html", "json"), "html")
+@options.formats(("html", "json"), "html")
 @output_or_folder
 @pseudonymise
 def fleet(
@@ -99,10 +82,10 @@ def _entry(workspace: Workspace, commune: str, now: datetime, pseudonymise: bool
 @options.workspace
 @options.communes
 @options.all_communes_anyhow
-@_format(("html", "json", "table"), "table")
+@options.formats(("html", "json", "table"))
 @options.output
 @pseudonymise
-@no_color
+@options.no_colour
 def insurance(
     workspace: Workspace,
     communes: tuple[str, ...],
@@ -192,7 +175,7 @@ def verify(folder: Path, digest: str | None) -> int:
 @options.communes
 @options.all_communes_anyhow
 @click.option("--year", type=click.IntRange(2000, 2100), required=True, help=_("Year to look back on."))
-@_format(("html", "json", "pdf"), "html")
+@options.formats(("html", "json", "pdf"), "html")
 @output_or_folder
 def review(workspace: Workspace, communes: tuple[str, ...], year: int, format_name: str, output: Path | None) -> int:
     """Write one review per commune and print the paths, or the review itself."""

@@ -21,9 +21,7 @@ if TYPE_CHECKING:
 @options.all_communes_anyhow
 @options.max_age
 @options.as_of
-@click.option(
-    "--no-color", "no_colour", is_flag=True, help=_("No colours (also with NO_COLOR, or when not on a terminal).")
-)
+@options.no_colour
 def command(
     workspace: Workspace, communes: tuple[str, ...], max_age: int | None, as_of: date | None, no_colour: bool
 ) -> int:

@@ -33,18 +33,8 @@ def command() -> None:
 @options.communes
 @options.all_communes
 @click.option("--stored", is_flag=True, help=_("Show what the last audit saw; ask no machine."))
-@click.option(
-    "-f",
-    "--format",
-    "format_name",
-    type=click.Choice(FORMATS),
-    default="table",
-    show_default=True,
-    help=_("Format of the result."),
-)
-@click.option(
-    "--no-color", "no_colour", is_flag=True, help=_("No colours (also with NO_COLOR, or when not on a terminal).")
-)
+@options.formats(FORMATS)
+@options.no_colour
 def peers(
     workspace: Workspace,
     communes: tuple[str, ...],

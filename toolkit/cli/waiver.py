@@ -98,15 +98,7 @@ def revoke(
 @options.communes
 @options.all_communes_anyhow
 @click.option("--all", "every", is_flag=True, help=_("The revoked ones too."))
-@click.option(
-    "-f",
-    "--format",
-    "format_name",
-    type=click.Choice(["table", "json"]),
-    default="table",
-    show_default=True,
-    help=_("Format of the list."),
-)
+@options.formats(("table", "json"))
 def list_waivers(workspace: Workspace, communes: tuple[str, ...], every: bool, format_name: str) -> int:
     """Print one line, or one object, per waiver."""
     import json
