@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from toolkit.finding import Severity
 from toolkit.report import dates, wording
-from toolkit.report.model import Report, TrendPoint
+from toolkit.report.model import ActionKind, Report, TrendPoint
 from toolkit.report.wording import translator
 
 
@@ -25,7 +25,9 @@ def _urgent(report: Report, _: Callable[[str], str]) -> str:
     first = pressing[0]
     machines = len(first.machines)
     where = _("1 machine") if machines == 1 else _("{count} machines").format(count=machines)
-    return _("Most urgent: {title} ({where}).").format(title=first.title, where=where)
+    # The title of a control is what should be; without this word it would read as good news.
+    unmet = _("Most urgent, not met: {title} ({where}).") if first.kind is ActionKind.CONTROL else ""
+    return (unmet or _("Most urgent: {title} ({where}).")).format(title=first.title, where=where)
 
 
 def _known(report: Report, _: Callable[[str], str]) -> str:
