@@ -179,8 +179,10 @@ def test_a_rotation_stopped_half_way_leaves_a_tunnel_and_goes_on(site: Lab, noma
     assert keys.known(folder).current[LAPTOP] == former  # the control machine died here
     for host in (LAPTOP, GATEWAY):
         site.restart(host, kill=True)
-        until(lambda: active(site), 120, f"no tunnel after {host} lost power")
-        until(lambda: _answers(inside(site)), 90, f"nothing carried after {host} lost power")
+        # A laptop that sends nothing notices after two minutes that its gateway forgot the session; the address follows
+        # the key within one more.
+        until(lambda: active(site), 200, f"no tunnel after {host} lost power")
+        until(lambda: _answers(inside(site)), 120, f"nothing carried after {host} lost power")
     done = nomade(site.workspace, "vpn", "rotate", LAPTOP)
     assert done.returncode == 0, done.stderr
     assert keys.known(folder).current[LAPTOP] == coming
@@ -208,7 +210,7 @@ def test_outside_of_its_days_a_laptop_reaches_nothing_and_an_emergency_opens_at_
     def closed(text: str) -> str:
         return "".join(regime if line.startswith("regime:") else line for line in text.splitlines(keepends=True))
 
-    assert reachable(site, LAPTOP, target)[target]
+    until(lambda: reachable(site, LAPTOP, target)[target], 60, "closed before it begins")
     with fleet_text(site, closed):
         assert nomade(site.workspace, "regime", "set", "emergency", "-c", COMMUNE).returncode == 0
         assert reachable(site, LAPTOP, target)[target]
@@ -234,9 +236,8 @@ def test_f066_a_revoked_laptop_is_cut_off_at_once_and_its_attempts_are_counted(s
     until(lambda: peers(site, nomade, code=2)[LAPTOP]["state"] == "trying", 60, "no attempt was counted")
     assert peers(site, nomade, code=2)[LAPTOP]["source"]
     assert verdict(site, nomade, "vpn-revoked-key-silent") == "fail"
-    handshake = sh(site, GATEWAY, "wg show wg-nomade latest-handshakes")
     time.sleep(10)
-    assert sh(site, GATEWAY, "wg show wg-nomade latest-handshakes") == handshake, "a refused key shook hands"
+    assert f"{former}\t0" in sh(site, GATEWAY, "wg show wg-nomade latest-handshakes"), "a refused key shook hands"
     _come_back(site, nomade, "vpn", "revoke", LAPTOP, "--undo")
     assert keys.known(site.workspace.commune(COMMUNE)).current[LAPTOP] != former
 
