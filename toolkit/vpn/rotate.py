@@ -7,7 +7,7 @@ Stopped anywhere, the same command goes on from where things are.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from dataclasses import dataclass
 
 from toolkit.errors import BadInputError, NomadeError, UnreachableError
@@ -30,6 +30,7 @@ wg pubkey < /etc/wireguard/nomade.key
 if [ -s /etc/wireguard/nomade.key.next ]; then wg pubkey < /etc/wireguard/nomade.key.next; fi
 """
 _MAKE = f"{_PROGRAM} next-key\n"
+_FORGET = "rm -f /etc/wireguard/nomade.key.next\n"
 # Detached: the connection that asks for it goes through the very tunnel.
 _SWITCH = f"systemd-run --quiet --collect --unit nomade-vpn-switch {_PROGRAM} switch\n"
 # $key: the new key. The gateway sees its handshake once a packet came with it.
@@ -73,7 +74,7 @@ def rotate(workspace: Workspace, fleet: Fleet, host: str, transport: Transport, 
             raise BadInputError(
                 _("{name}: its key is not the one written down: run “nomade apply” first").format(name=host)
             )
-        coming = there.next or gateway.answer(transport, way, _MAKE).strip()
+        coming = _next(transport, way, there, known.revoked)
         _accept_both(workspace, fleet, host, coming, say)
         _switch(transport, way, hub, coming, say)
     keys.promote_next(folder, host)
@@ -94,6 +95,16 @@ def _ask(transport: Transport, way: Route) -> _There:
     if not found or not all(keys.is_key(key) for key in found):
         raise NomadeError(_("{endpoint}: what it says is no key").format(endpoint=way.alias))
     return _There(found[0], found[1] if len(found) > 1 else None)
+
+
+def _next(transport: Transport, way: Route, there: _There, revoked: Container[str]) -> str:
+    """Return the key that the laptop changes to: the one it made before, or another where that one is refused.
+
+    A laptop that was shut out in the middle of a change, and let in again, still has the refused one.
+    """
+    if there.next and there.next not in revoked:
+        return there.next
+    return gateway.answer(transport, way, _FORGET + _MAKE).strip()
 
 
 def _accept_both(workspace: Workspace, fleet: Fleet, host: str, coming: str, say: Say) -> None:
