@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -24,13 +23,6 @@ from toolkit.workspace import Workspace
 
 NOW = 1764000100
 ONE, TWO, OLD, STRANGER, NEXT = (f"{letter}N7GlLIQOFCqgR/EwpKqv6hOyQ6Wh1yEmu1O0LcGHHw=" for letter in "STUVW")
-
-
-@pytest.fixture(autouse=True)
-def _english() -> Iterator[None]:
-    set_language("en")
-    yield
-    set_language(None)
 
 
 @pytest.fixture

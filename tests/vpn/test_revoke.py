@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 
@@ -13,20 +12,12 @@ from tests.fleet import sample
 from toolkit import cli, inventory
 from toolkit.errors import BadInputError, ExitCode, NothingEvaluatedError
 from toolkit.fleet import load
-from toolkit.i18n import set_language
 from toolkit.vpn import keys, revoke
 from toolkit.workspace import Workspace
 
 LAPTOP = "essai-portable-1"
 KEY, NEXT = (f"{letter}N7GlLIQOFCqgR/EwpKqv6hOyQ6Wh1yEmu1O0LcGHHw=" for letter in "ST")
 TODAY = date(2026, 3, 2)
-
-
-@pytest.fixture(autouse=True)
-def _english() -> Iterator[None]:
-    set_language("en")
-    yield
-    set_language(None)
 
 
 @pytest.fixture
