@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
 
 from toolkit.fleet import Fleet, Regime, load
-from toolkit.fleet.parts import RegimeChange
+from toolkit.fleet.past import RegimeChange
 from toolkit.report import dates, plain
 from toolkit.report.commune import reports
 from toolkit.report.html_page import page

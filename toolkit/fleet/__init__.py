@@ -21,14 +21,12 @@ from toolkit.fleet.parts import (
     OnCall,
     Post,
     Regime,
-    RegimeChange,
-    Replacement,
-    Revocation,
     Service,
     Settings,
     System,
     Teleworker,
 )
+from toolkit.fleet.past import RegimeChange, Replacement, Revocation
 
 __all__ = [
     "Application",

@@ -24,14 +24,11 @@ from toolkit.fleet.parts import (
     OnCall,
     Post,
     Regime,
-    RegimeChange,
-    Replacement,
-    Retirement,
-    Revocation,
     Service,
     Settings,
     Teleworker,
 )
+from toolkit.fleet.past import RegimeChange, Replacement, Retirement, Revocation
 from toolkit.i18n import _
 
 __all__ = ["Endpoint", "Flag", "Fleet", "Gateway", "Kind", "Laptop", "Model", "OfficePc", "Post"]

@@ -252,42 +252,6 @@ class Post(Model):
     office_pc: Name | None = None
 
 
-class Replacement(Model):
-    """One line of history: a teleworker moved from one laptop to another."""
-
-    model_config = ConfigDict(populate_by_name=True)
-
-    teleworker: Login
-    former: Annotated[HostName, Field(alias="from")]
-    to: HostName
-    date: Day
-    reason: Label
-
-
-class Retirement(Model):
-    """One line of history: a machine that left the commune's fleet."""
-
-    name: HostName
-    kind: Literal["laptop", "office_pc"]
-    date: Day
-    reason: Label
-    serial: Label | None = None
-    restored: Flag = False
-    """Whether what the toolkit had changed on it was put back before."""
-
-
-class Revocation(Model):
-    """A laptop whose key the gateway refuses: revoked, or lost; `found` ends it."""
-
-    endpoint: Name
-    date: Day
-    reason: Label
-    lost: Flag = False
-    """Lost or stolen: `nomade lost`."""
-    found: Day | None = None
-    """The day from which the machine may come back, with another key."""
-
-
 class Regime(Model):
     """When telework takes place: at most three days a week, or every day in an emergency."""
 
@@ -315,15 +279,6 @@ class OnCall(Model):
     start: Annotated[Moment, Field(alias="from")]
     """Local time: "2026-12-24 18:00"."""
     until: Moment
-    reason: Label
-
-
-class RegimeChange(Model):
-    """One line of history: what `nomade regime set` did."""
-
-    mode: Literal["normal", "emergency"]
-    date: Day
-    until: Day | None = None
     reason: Label
 
 
