@@ -8,6 +8,8 @@ from typing import Any
 from toolkit import backup_facts
 from toolkit.fleet import Config, Fleet, Kind
 from toolkit.fleet.model import Endpoint, Gateway, OfficePc
+from toolkit.wake.places import PORT as WAKE_PORT
+from toolkit.wake.places import is_asked
 
 FACTS = frozenset(
     {
@@ -61,8 +63,9 @@ def _gateway_facts(fleet: Fleet, gateway: Gateway, tunnel: Mapping[str, str]) ->
         "vpn_door": f"udp/{gateway.public.port}",
         "regime_enforced": fleet.regime.enforced,
     }
+    ports = [22, *([WAKE_PORT] if is_asked(fleet) else [])]
     if fleet.backup is None or not backup_facts.on_gateway(fleet):
-        return facts
+        return facts | {"listening_ports": ports}
     clients = [endpoint.name for endpoint in (*fleet.peers, *fleet.office_pcs)]
-    ports = [22, fleet.backup.store.port]
+    ports.append(fleet.backup.store.port)
     return facts | {"listening_ports": ports, "backup_store": True, "backup_clients": clients}

@@ -12,6 +12,8 @@ from toolkit.fleet import addresses as tunnel_addresses
 from toolkit.fleet.addresses import Addresses
 from toolkit.fleet.parts import Application, Endpoint, OfficePc
 from toolkit.regime.schedule import schedule
+from toolkit.wake.places import PORT as WAKE_PORT
+from toolkit.wake.places import places
 from toolkit.workspace import Workspace
 
 # IANA: ms-wbt-server, the port of RDP.
@@ -51,6 +53,7 @@ def of_endpoint(fleet: Fleet, endpoint: Endpoint, addresses: Addresses) -> dict[
                 "nomade_tunnel_address": addresses.tunnel[endpoint.name],
                 "nomade_peers": [_peer(fleet, laptop.name, addresses) for laptop in fleet.peers],
                 "nomade_access": schedule(fleet, addresses),
+                "nomade_wake": places(fleet, addresses.tunnel),
                 "nomade_office_pcs": [pc.office_address for pc in fleet.office_pcs],
                 **backup_facts.clients(fleet, addresses.tunnel),
             }
@@ -71,6 +74,7 @@ def _laptop_facts(fleet: Fleet, name: str, addresses: Addresses) -> dict[str, An
     pc = _office_pc_of(fleet, name)
     if pc is not None:
         facts["nomade_office_pc"] = {"name": pc.name, "address": pc.office_address, "port": _REMOTE_DESKTOP_PORT}
+        facts["nomade_office_pc"] |= {"wake_port": WAKE_PORT} if pc.mac else {}
     return facts
 
 

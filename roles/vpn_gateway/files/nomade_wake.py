@@ -1,0 +1,101 @@
+#!/usr/bin/python3 -I
+# SPDX-License-Identifier: EUPL-1.2
+"""Wake an office PC of this commune by a magic packet on the office network. Standard library only.
+
+A laptop cannot send that packet through the tunnel, so it asks here: it connects (nomade-wake.socket), says nothing,
+and the PC of its own post is woken. Who asks is its tunnel address, which WireGuard ties to its key; nothing that it
+sends is read.
+Administration names the PC instead: `nomade-wake NAME [SECONDS]`, and how long to wait for it to answer.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+PLACES = Path("/etc/nomade/wake.json")
+# The port means nothing to the card, which looks for the pattern anywhere in the frame; 9 is the customary one.
+PORT = 9
+REPEATS = 3
+PAUSE = 0.2  # seconds between two packets
+SILENT = 3  # exit status: woken, and no answer in time
+UNKNOWN = 4  # exit status: no such PC here
+
+
+def magic_packet(mac: str) -> bytes:
+    """Return the pattern a sleeping card waits for: six bytes of ones, then its address sixteen times.
+
+    Raises:
+        ValueError: `mac` is not twelve hexadecimal digits in pairs.
+    """
+    address = bytes.fromhex(mac.replace(":", "").replace("-", ""))
+    if len(address) != 6:
+        raise ValueError(f"not a MAC address: {mac}")
+    return b"\xff" * 6 + address * 16
+
+
+def send(mac: str, places: dict[str, Any]) -> None:
+    """Send the packet to everybody on the office network, a few times: nothing confirms it."""
+    packet = magic_packet(mac)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as out:
+        out.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
+        out.bind((places["source"], 0))
+        for repeat in range(REPEATS):
+            time.sleep(PAUSE if repeat else 0)
+            out.sendto(packet, (places["broadcast"], PORT))
+
+
+def pc_of(places: dict[str, Any], key: str, value: str) -> dict[str, str] | None:
+    """Return the one PC whose `laptop` or `name` is `value`."""
+    found: list[dict[str, str]] = [pc for pc in places["pcs"] if value and pc.get(key) == value]
+    return found[0] if len(found) == 1 else None
+
+
+def answers(address: str) -> bool:
+    """Return whether the PC answers a ping within a second."""
+    command = ["ping", "-n", "-q", "-c", "1", "-W", "1", address]
+    return subprocess.run(command, stdout=subprocess.DEVNULL, check=False).returncode == 0
+
+
+def wake(pc: dict[str, str], places: dict[str, Any], seconds: int) -> int:
+    """Wake one PC and wait for it; a packet again every ten seconds, for a switch that learns slowly."""
+    end = time.monotonic() + seconds
+    while True:
+        send(pc["mac"], places)
+        pause = min(end, time.monotonic() + 10)
+        while seconds and time.monotonic() < pause:
+            if answers(pc["address"]):
+                return 0
+            time.sleep(0.5)
+        if time.monotonic() >= end:
+            return SILENT if seconds else 0
+
+
+def asked(places: dict[str, Any], laptop: str) -> str:
+    """Wake the PC of a laptop and return the line it is told."""
+    pc = pc_of(places, "laptop", laptop)
+    if pc is None:
+        return "none"
+    send(pc["mac"], places)
+    sys.stderr.write(f"{pc['name']}: woken by its laptop\n")
+    return "sent"
+
+
+def main(arguments: list[str]) -> int:
+    """Serve the laptop of this connection, or the administrator who names a PC."""
+    places = json.loads(PLACES.read_text(encoding="utf-8"))
+    if arguments:
+        pc = pc_of(places, "name", arguments[0])
+        return UNKNOWN if pc is None else wake(pc, places, int(arguments[1]) if arguments[1:] else 0)
+    sys.stdout.write(asked(places, os.environ.get("REMOTE_ADDR", "")) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,1 @@
+"""Waking office PCs by a magic packet that the gateway sends on the office network."""
