@@ -14,6 +14,7 @@ from toolkit.fleet.roles import role_variables
 from toolkit.hosts_file import on_one_line
 from toolkit.i18n import _
 from toolkit.inventory import allocated
+from toolkit.quarantine import register
 from toolkit.workspace import Workspace
 
 # Where the facts of a commune are written: file (fleet or config) and path in it. Others follow from the workspace.
@@ -86,7 +87,7 @@ def _facts(workspace: Workspace, config: Config, fleet: Fleet, endpoint: Endpoin
     way = reach.routes(workspace, fleet, [endpoint], config=config, tunnel=addresses.tunnel)[endpoint.name]
     values: dict[str, Any] = {"ansible_host": way.address, "ansible_port": way.port}
     values |= host_facts.of_commune(workspace, config, fleet) | {"nomade_kind": endpoint.kind.value}
-    values |= host_facts.of_endpoint(fleet, endpoint, addresses)
+    values |= host_facts.of_endpoint(fleet, endpoint, addresses) | register.facts(workspace, fleet, endpoint, addresses)
     if endpoint.kind is Kind.LAPTOP:
         values["nomade_services"] = host_facts.services(fleet, endpoint.name)
     places = dict(_OF_COMMUNE) | _of_endpoint(fleet, endpoint, away=way.jump is not None)

@@ -16,6 +16,7 @@ from toolkit import host_facts, settings
 from toolkit.fleet import Config, Fleet, Kind
 from toolkit.fleet.addresses import Addresses
 from toolkit.fleet.parts import Endpoint
+from toolkit.quarantine import register
 from toolkit.reach import routes
 from toolkit.ssh_arguments import CONTROL_PATH, DIRECT, through
 from toolkit.transport.base import Route
@@ -41,6 +42,7 @@ def render(workspace: Workspace, config: Config, fleet: Fleet, addresses: Addres
     hosts = {
         endpoint.name: _of_way(ways[endpoint.name])
         | host_facts.of_endpoint(fleet, endpoint, addresses)
+        | register.facts(workspace, fleet, endpoint, addresses)
         | layers.endpoints.get(endpoint.name, {})
         for endpoint in fleet.endpoints
     }

@@ -20,6 +20,8 @@ class Policy:
 
     waivers: Sequence[Waiver] = ()
     freshness_days: int | None = None
+    quarantine: bool = False
+    """Whether an endpoint that does not meet it is put in quarantine."""
 
 
 def freshness_days(config: Config, fleet: Fleet) -> int:
@@ -40,7 +42,7 @@ def policies(
     for commune in communes:
         fleet = load(workspace, commune)
         waivers = waiver_file.load(workspace, fleet, now)
-        found[commune] = Policy(waivers, max_age or freshness_days(config, fleet))
+        found[commune] = Policy(waivers, max_age or freshness_days(config, fleet), fleet.quarantine)
     return found
 
 

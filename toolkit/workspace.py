@@ -103,6 +103,11 @@ class CommuneFolder:
         return self.root / "waivers.yml"
 
     @property
+    def quarantine(self) -> Path:
+        """Who is in quarantine and why, as `nomade audit` and `nomade quarantine` decided; absent until then."""
+        return self.root / "quarantine.json"
+
+    @property
     def public(self) -> Path:
         """Public facts made on endpoints: `<host>.wg.pub` (WireGuard key), `<host>.rdp.crt` (certificate)."""
         return self.root / "public"

@@ -52,9 +52,12 @@ while True:
 """
 
 
+Laptop = subprocess.Popen[str]
+
+
 @pytest.fixture
-def laptop(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
-    """A laptop that does what it is told, behind a gateway without other rules; an application and a depot answer."""
+def laptops(tmp_path: Path) -> Iterator[tuple[Laptop, Laptop]]:
+    """Two laptops that do what they are told, behind a gateway without other rules; application and depot answer."""
     fleet = load(sample.workspace(tmp_path, essai=sample.FLEET), "essai")
     inner = {"essai-passerelle": "10.77.9.1", "essai-portable-1": "10.77.9.2", "essai-portable-2": "10.77.9.3"}
     started: list[subprocess.Popen[str]] = []
@@ -70,7 +73,7 @@ def laptop(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
         for listener in (start("o", ECHO, "443"), start("o", LISTEN, "3142")):
             assert listener.stdout is not None
             assert listener.stdout.readline() == "ready\n"
-        yield start("l0", TALK)
+        yield start("l0", TALK), start("l1", TALK)
     finally:
         for process in started:
             process.kill()
@@ -79,7 +82,12 @@ def laptop(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
             subprocess.run(["ip", "netns", "delete", f"{PREFIX}-{name}"], check=False, capture_output=True)
 
 
-def told(laptop: subprocess.Popen[str], line: str) -> bool:
+@pytest.fixture
+def laptop(laptops: tuple[Laptop, Laptop]) -> Laptop:
+    return laptops[0]
+
+
+def told(laptop: Laptop, line: str) -> bool:
     assert laptop.stdin is not None
     assert laptop.stdout is not None
     laptop.stdin.write(line + "\n")
@@ -88,12 +96,15 @@ def told(laptop: subprocess.Popen[str], line: str) -> bool:
 
 
 def make_it(moment: str) -> None:
-    rules = access.ruleset(SCHEDULE, at(moment))
+    load_rules(access.ruleset(SCHEDULE, at(moment)))
+
+
+def load_rules(rules: str) -> None:
     command = ["ip", "netns", "exec", f"{PREFIX}-g", "nft", "-f", "-"]
     subprocess.run(command, input=rules, text=True, check=True)
 
 
-def test_a_window_opens_ends_with_grace_and_closes(laptop: subprocess.Popen[str]) -> None:
+def test_a_window_opens_ends_with_grace_and_closes(laptop: Laptop) -> None:
     assert ANNA["address"] == "10.77.9.2"
     make_it("2026-03-02 17:00")
     assert told(laptop, f"open {APPLICATION} 443")

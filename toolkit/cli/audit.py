@@ -11,10 +11,12 @@ from toolkit.cli import options
 from toolkit.i18n import _, language
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from toolkit.audit import Progress
+    from toolkit.errors import ExitCode
     from toolkit.finding import Audit
+    from toolkit.policy import Policy
     from toolkit.workspace import Workspace
 
 # Written out, because importing the renderers and the findings to print a help text is slow; tests keep them equal.
@@ -91,7 +93,21 @@ def command(
         codes.append(code)
         if text is not None:
             click.echo(text, nl=False)
+    if not source:
+        codes += _quarantine(workspace, rules)
     return worst(codes)
+
+
+def _quarantine(workspace: Workspace, rules: Mapping[str, Policy]) -> list[ExitCode]:
+    """Let quarantine follow what was found; what a doubt means for the exit code, the audit itself says."""
+    concerned = [name for name, rule in rules.items() if rule.quarantine or workspace.commune(name).quarantine.exists()]
+    if not concerned:
+        return []
+    from toolkit.cli.quarantine import settle
+    from toolkit.errors import ExitCode
+
+    code = settle(workspace, concerned)
+    return [] if code is ExitCode.NOTHING_EVALUATED else [code]
 
 
 def _told_again(audits: Iterator[Audit]) -> Iterator[Audit]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from ipaddress import IPv4Address, IPv4Network, ip_address
 
-from toolkit.fleet import backup, regime
+from toolkit.fleet import backup, quarantine, regime
 from toolkit.fleet.document import Document, Path_, suggestion
 from toolkit.fleet.model import Fleet
 from toolkit.fleet.parts import Endpoint, FixedPost
@@ -46,6 +46,7 @@ def check(
     _check_fates(document, fleet)
     backup.check(document, fleet.backup)
     regime.check(document, fleet, broken)
+    quarantine.check(document, fleet)
 
 
 def placed_endpoints(fleet: Fleet) -> Iterator[tuple[Path_, Endpoint]]:

@@ -28,7 +28,7 @@ from toolkit.fleet.parts import (
     Settings,
     Teleworker,
 )
-from toolkit.fleet.past import RegimeChange, Replacement, Retirement, Revocation
+from toolkit.fleet.past import QuarantineRelease, RegimeChange, Replacement, Retirement, Revocation
 from toolkit.i18n import _
 
 __all__ = ["Endpoint", "Flag", "Fleet", "Gateway", "Kind", "Laptop", "Model", "OfficePc", "Post"]
@@ -57,6 +57,10 @@ class Fleet(Model):
     on_call: tuple[OnCall, ...] = ()
     regime_history: tuple[RegimeChange, ...] = ()
     """What `nomade regime set` did, oldest first."""
+    quarantine: Flag = False
+    """An endpoint whose last audit breaks a critical control, or is too old, reaches only what mends it."""
+    quarantine_releases: tuple[QuarantineRelease, ...] = ()
+    """What `nomade quarantine release` did, oldest first."""
     backup: Backup | None = None
     settings: Settings = Settings()
     declarations: tuple[Declaration, ...] = ()
@@ -68,12 +72,17 @@ class Fleet(Model):
 
     @cached_property
     def endpoints(self) -> tuple[Endpoint, ...]:
-        """Gateway, laptops, then office PCs, in file order."""
+        """What the toolkit manages: gateway, laptops, then office PCs, in file order."""
+        return tuple(machine for machine in self.machines if machine.is_managed)
+
+    @cached_property
+    def machines(self) -> tuple[Endpoint, ...]:
+        """The endpoints, and the office PCs with Windows, which somebody else manages."""
         return (self.gateway, *self.laptops, *self.office_pcs)
 
     @cached_property
     def _by_name(self) -> dict[str, Endpoint]:
-        return {endpoint.name: endpoint for endpoint in self.endpoints}
+        return {endpoint.name: endpoint for endpoint in self.machines}
 
     @cached_property
     def _posts(self) -> dict[str, Post]:
@@ -104,7 +113,7 @@ class Fleet(Model):
         return {item.endpoint: item for item in self.revoked if item.found is None}
 
     def endpoint(self, name: str) -> Endpoint:
-        """Return one endpoint by its name. Raises NothingEvaluatedError when there is none."""
+        """Return one machine by its name, managed or not. Raises NothingEvaluatedError when there is none."""
         if name not in self._by_name:
             raise NothingEvaluatedError(
                 _("{commune}: no endpoint is called “{name}”").format(commune=self.commune.id, name=name)
@@ -124,6 +133,15 @@ class Fleet(Model):
             endpoint for endpoint in self.endpoints if any(fnmatchcase(endpoint.name, part) for part in wanted)
         )
         if not chosen:
+            others = [
+                machine.name for machine in self.machines if any(fnmatchcase(machine.name, one) for one in wanted)
+            ]
+            if others:
+                raise NothingEvaluatedError(
+                    _("{names}: Windows, which Nomade reaches and wakes but does not manage").format(
+                        names=", ".join(others)
+                    )
+                )
             raise NothingEvaluatedError(
                 _("{commune}: the limit “{limit}” matches no endpoint").format(commune=self.commune.id, limit=limit)
             )

@@ -53,3 +53,12 @@ class RegimeChange(Model):
     date: Day
     until: Day | None = None
     reason: Label
+
+
+class QuarantineRelease(Model):
+    """An endpoint that somebody let out of quarantine, or keeps out of it, until the end of a day."""
+
+    endpoint: Name
+    date: Day
+    until: Day
+    reason: Label

@@ -29,7 +29,7 @@ def schedule(fleet: Fleet, addresses: Addresses) -> dict[str, Any]:
         "maintenance": [
             {"address": item.address, "port": item.port, "protocol": item.protocol}
             for item in fleet.applications
-            if item.maintenance and regime.enforced
+            if item.maintenance and (regime.enforced or fleet.quarantine)
         ],
     }
 

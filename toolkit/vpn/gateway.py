@@ -64,12 +64,13 @@ def _why(result: Result) -> str:
     return " ".join(said.split())[:200] or _("exit {code}").format(code=result.exit_code)
 
 
-def bring_up_to_date(workspace: Workspace, fleet: Fleet) -> tuple[ExitCode, str]:
+def bring_up_to_date(workspace: Workspace, fleet: Fleet, *, tags: str | None = None) -> tuple[ExitCode, str]:
     """Give the gateway the peers and access windows that the fleet says, for good; return how that ended.
 
-    The text is one line for the user when it did not end well, else empty. Raises as `provision`.
+    `tags`: only that part of it. The text is one line for the user when it did not end well, else empty. Raises as
+    `provision`.
     """
-    options = Options(limit=fleet.gateway.name, playbook=PLAYBOOK)
+    options = Options(limit=fleet.gateway.name, playbook=PLAYBOOK, tags=tags)
     run = provision(workspace, fleet.commune.id, options)
     errors = [f"{one.name}: {one.error}" for one in run.endpoints if one.error]
     return run.code, "; ".join(errors)

@@ -1,10 +1,12 @@
 #!/usr/bin/python3 -I
 # SPDX-License-Identifier: EUPL-1.2
-"""Access windows of a commune's laptops, enforced on its gateway. Standard library only; run every minute by a timer.
+"""Access windows and quarantine of a commune's endpoints, enforced on its gateway. Standard library only; run every
+minute by a timer.
 
 The schedule (`/etc/nomade/access.json`) is in the commune's civil time; what is open now goes into sets of the nftables
 table `inet nomade_access`, with the end of each window as the kernel's own time-out: should the timer stop, what is
-open still closes on time. The table only takes away: what may be reached at all is the firewall's business.
+open still closes on time. Who is in quarantine, which the control machine decides, stands in a table of its own,
+`inet nomade_quarantine`. Both only take away: what may be reached at all is the firewall's business.
 """
 
 from __future__ import annotations
@@ -69,7 +71,29 @@ def states(schedule: dict[str, Any], now: datetime) -> dict[str, tuple[str, date
 
 
 def ruleset(schedule: dict[str, Any], now: datetime) -> str:
-    """Return the nftables commands that make the table what it must be at `now`, in one transaction."""
+    """Return the nftables commands that make both tables what they must be at `now`, in one transaction."""
+    return quarantine(schedule) + _windows_now(schedule, now)
+
+
+def quarantine(schedule: dict[str, Any]) -> str:
+    """Return the commands for those in quarantine: what is of maintenance goes on, anything else ends at once."""
+    lines = ["table inet nomade_quarantine", "delete table inet nomade_quarantine"]
+    held = sorted(member["address"] for member in schedule.get("quarantine", ()))
+    if held:
+        lines += ["table inet nomade_quarantine {", f"set members {{ type ipv4_addr; {_elements(held)} }}"]
+        lines += [*_maintenance(schedule), QUARANTINE_CHAINS, "}"]
+    return "\n".join(lines) + "\n"
+
+
+def _maintenance(schedule: dict[str, Any]) -> list[str]:
+    places: dict[str, list[str]] = {"tcp": [], "udp": []}
+    for at in schedule["maintenance"]:
+        places[at["protocol"]].append(f"{at['address']} . {at['port']}")
+    kind = "type ipv4_addr . inet_service"
+    return [f"set maintenance_{name} {{ {kind}; {_elements(found)} }}" for name, found in places.items()]
+
+
+def _windows_now(schedule: dict[str, Any], now: datetime) -> str:
     lines = ["table inet nomade_access", "delete table inet nomade_access"]
     if not schedule["enforced"]:
         return "\n".join(lines) + "\n"
@@ -83,15 +107,33 @@ def ruleset(schedule: dict[str, Any], now: datetime) -> str:
             if state == name and end is not None
         ]
         lines.append(f"set {name} {{ type ipv4_addr; flags timeout; {_elements(elements)} }}")
-    for protocol in ("tcp", "udp"):
-        places = [f"{at['address']} . {at['port']}" for at in schedule["maintenance"] if at["protocol"] == protocol]
-        lines.append(f"set maintenance_{protocol} {{ type ipv4_addr . inet_service; {_elements(places)} }}")
-    return "\n".join([*lines, CHAINS, "}"]) + "\n"
+    return "\n".join([*lines, *_maintenance(schedule), CHAINS, "}"]) + "\n"
 
 
 def _elements(elements: list[str]) -> str:
     return f"elements = {{ {', '.join(elements)} }};" if elements else ""
 
+
+# Before the access windows, and whatever they say. A laptop is held where it comes from, an office PC where that leads:
+# between the two nothing passes when either is held. The gateway's own connections (administration) are not forwarded.
+QUARANTINE_CHAINS = """\
+chain forward {
+  type filter hook forward priority filter - 11; policy accept;
+  iifname "wg-nomade" ip saddr @members jump from_held
+  iifname "wg-nomade" ip daddr @members counter reject with icmpx type admin-prohibited
+  oifname "wg-nomade" ip daddr @members jump to_held
+  oifname "wg-nomade" ip saddr @members counter drop
+}
+chain from_held {
+  ip daddr . tcp dport @maintenance_tcp accept
+  ip daddr . udp dport @maintenance_udp accept
+  counter reject with icmpx type admin-prohibited
+}
+chain to_held {
+  ip saddr . tcp sport @maintenance_tcp accept
+  ip saddr . udp sport @maintenance_udp accept
+  counter drop
+}"""
 
 # Before the firewall's own forward chain: accept here means “not taken away”. What ends keeps open connections a while.
 CHAINS = """\
@@ -119,17 +161,18 @@ chain to_laptops {
 def _said(schedule: dict[str, Any], now: datetime) -> dict[str, str]:
     """Return what the journal says of each peer: its state, and the civil time of its end."""
     zone = ZoneInfo(schedule["zone"])
-    return {
+    said = {
         name: state if end is None else f"{state} until {end.astimezone(zone):%Y-%m-%d %H:%M}"
-        for name, (state, end) in states(schedule, now).items()
+        for name, (state, end) in (states(schedule, now) if schedule["enforced"] else {}).items()
     }
+    return said | {member["name"]: "in quarantine" for member in schedule.get("quarantine", ())}
 
 
 def apply(now: datetime) -> None:
     """Load the table for `now`, and print (into the journal) what changed since the last time."""
     schedule = json.loads(SCHEDULE.read_text(encoding="utf-8"))
     subprocess.run(["nft", "--file", "/dev/stdin"], input=ruleset(schedule, now).encode(), check=True)
-    said = _said(schedule, now) if schedule["enforced"] else {}
+    said = _said(schedule, now)
     before = json.loads(STATE.read_text(encoding="utf-8")) if STATE.exists() else {}
     for name in sorted(said.keys() | before.keys()):
         if said.get(name) != before.get(name):
