@@ -63,6 +63,7 @@ class Endpoint:
 
 
 def make(root: Path, monkeypatch: pytest.MonkeyPatch) -> Endpoint:
+    monkeypatch.syspath_prepend(str(PROGRAM.parent))  # what it imports is installed beside it
     spec = importlib.util.spec_from_file_location("nomade_backup", PROGRAM)
     assert spec is not None
     assert spec.loader is not None
@@ -75,8 +76,8 @@ def make(root: Path, monkeypatch: pytest.MonkeyPatch) -> Endpoint:
     ssh.write_text(f'#!/bin/sh\nSSH_ORIGINAL_COMMAND="$*" NOMADE_BACKUP_ROOT={root}/store exec sh {STORE} poste-1\n')
     ssh.chmod(0o755)
     for name, value in (("FOLDER", "etc"), ("HOME", "state"), ("CACHE", "cache")):
-        monkeypatch.setattr(program, name, root / value)
-    monkeypatch.setattr(program, "STORE", [str(ssh)])
+        monkeypatch.setattr(program.repository, name, root / value)
+    monkeypatch.setattr(program.repository, "STORE", [str(ssh)])
     monkeypatch.setenv("NOMADE_BACKUP_RESERVE", "0")
     monkeypatch.setenv("TZ", "UTC")
     (root / "etc" / "repository").write_text(own + "\n")
@@ -126,7 +127,7 @@ def test_a_deletion_is_refused_whatever_restic_asks(saved: Endpoint) -> None:
 def test_a_store_that_deletes_is_found_out(saved: Endpoint, tmp_path: Path) -> None:
     lenient = tmp_path / "lenient"
     lenient.write_text(STORE.read_text().replace(" --append-only", ""))
-    ssh = Path(saved.program.STORE[0])
+    ssh = Path(saved.program.repository.STORE[0])
     ssh.write_text(ssh.read_text().replace(str(STORE), str(lenient)))
     assert saved.do("drill") == 1
     assert saved.state["drill"]["result"] == "store-deletes"
@@ -152,13 +153,12 @@ def test_a_run_that_is_killed_shows_and_the_next_one_mends(saved: Endpoint) -> N
     (saved.root / "home" / "gros").write_bytes(os.urandom(40 * 2**20))
     success = saved.state["success"]
     slow = saved.root / "slow"
-    slow.write_text(f'#!/bin/sh\n{saved.program.STORE[0]} "$@" | {{ head -c 20000; sleep 60; }}\n')
+    slow.write_text(f'#!/bin/sh\n{saved.program.repository.STORE[0]} "$@" | {{ head -c 20000; sleep 60; }}\n')
     slow.chmod(0o755)
     code = "import sys, pathlib; sys.path.insert(0, sys.argv[1]); import nomade_backup as b\n"
-    code += (
-        "root = pathlib.Path(sys.argv[2]); b.FOLDER, b.HOME, b.CACHE = root / 'etc', root / 'state', root / 'cache'\n"
-    )
-    code += f"b.STORE = [{str(slow)!r}]; b.main('run')"
+    code += "root, r = pathlib.Path(sys.argv[2]), b.repository\n"
+    code += "r.FOLDER, r.HOME, r.CACHE = root / 'etc', root / 'state', root / 'cache'\n"
+    code += f"r.STORE = [{str(slow)!r}]; b.main('run')"
     command = [sys.executable, "-c", code, str(PROGRAM.parent), str(saved.root)]
     with subprocess.Popen(command, start_new_session=True) as running:
         deadline = time.monotonic() + 20

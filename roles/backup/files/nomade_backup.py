@@ -1,11 +1,10 @@
-#!/usr/bin/python3
+#!/usr/bin/python3 -B
 # SPDX-License-Identifier: EUPL-1.2
 """Backup of this endpoint with restic, and proof that it comes back. Standard library only; systemd starts it.
 
 `due`, `drill-due`: exit status 0 when a backup or a drill is wanted and the store answers, 1 when not. `run`: make a
-backup. `drill`: restore a sample and compare it, then ask the store to delete a snapshot, which it must refuse. What
-happened, and when, is in state.json: a run that was cut off has a beginning there and no end. `proven`: exit status 0
-when all of that succeeded once. `why`: say what went wrong last.
+backup. `drill`: restore a sample and compare it, then ask the store to delete a snapshot, which it must refuse.
+`proven`: exit status 0 when all of that succeeded once. `why`: say what went wrong last.
 """
 
 from __future__ import annotations
@@ -24,114 +23,13 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-FOLDER = Path("/etc/nomade/backup")
-HOME = Path("/var/lib/nomade/backup")
-CACHE = Path("/var/cache/nomade-backup")
-STORE = ["ssh", "-F", str(FOLDER / "ssh_config"), "store"]
+import nomade_repository as repository
+from nomade_repository import FailedError, attempt, command, failure, note, now, restic, settings, state
+
 SAMPLE_BYTES = 64 * 2**20
-# What restic and ssh say (or the store, through them), and what it means. The first that fits counts.
-MEANINGS = (
-    (r"wrong password or no key found", "wrong-password"),
-    (r"the store is full|no space left|insufficient storage", "store-full"),
-    (r"host key verification failed|host identification has changed", "store-changed"),
-    (r"permission denied \(|store: refused", "store-refuses"),
-    (r"already locked", "busy"),
-    (r"connection (refused|timed out|closed|reset)|no route to host|network is unreachable", "store-unreachable"),
-    (r"is there a repository at|config (file )?does not exist|unable to open config", "no-repository"),
-)
-
-
-class FailedError(Exception):
-    """A step that did not succeed: a short reason that never changes, and what the programs said."""
-
-    def __init__(self, reason: str, said: str = "") -> None:
-        super().__init__(reason)
-        self.reason = reason
-        self.said = " ".join("".join(c if c.isprintable() else " " for c in said).split())[-300:]
-
-
-def failure(said: str) -> FailedError:
-    """Return what went wrong, by what was said."""
-    for pattern, reason in MEANINGS:
-        if re.search(pattern, said, re.IGNORECASE):
-            return FailedError(reason, said)
-    return FailedError("failed", said)
-
-
-def now() -> int:
-    return int(time.time())
-
-
-def state() -> dict[str, Any]:
-    """Return what is known of earlier runs. A file that cannot be read means that nothing is known."""
-    with contextlib.suppress(OSError, ValueError):
-        content = json.loads((HOME / "state.json").read_text())
-        if isinstance(content, dict):
-            return content
-    return {}
-
-
-def note(**changes: Any) -> None:
-    """Write `changes` into the state; after a power cut the file is the old or the new one."""
-    new = HOME / "state.json.new"
-    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-        json.dump(state() | changes, file, indent=1, sort_keys=True)
-        file.flush()
-        os.fsync(file.fileno())
-    new.replace(HOME / "state.json")
-
-
-def settings() -> dict[str, Any]:
-    content: dict[str, Any] = json.loads((FOLDER / "settings.json").read_text())
-    return content
-
-
-def command(*arguments: str) -> list[str]:
-    """Return the restic command line; the password is read from its file, the store is reached by ssh.
-
-    A store that is full takes nothing more, but still answers who only reads.
-    """
-    uuid = (FOLDER / "repository").read_text().strip()
-    verb = "read" if "--no-lock" in arguments else "serve"
-    options = ["--option", "rclone.program=" + " ".join(STORE), "--option", f"rclone.args={verb} restic --stdio"]
-    places = ["--repo", f"rclone:{uuid}", "--password-file", str(FOLDER / "password"), "--cache-dir", str(CACHE)]
-    return ["restic", *options, *places, *arguments]
-
-
-def restic(*arguments: str, passed: tuple[int, ...] = (), accepted: tuple[int, ...] = (0,)) -> tuple[str, str]:
-    """Return what restic printed, and its complaints when it did not end with 0. Raises: FailedError."""
-    done = subprocess.run(
-        command(*arguments), stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace",
-        pass_fds=passed, check=False,
-    )  # fmt: skip
-    if done.returncode not in accepted:
-        raise failure(done.stderr)
-    return done.stdout, done.stderr if done.returncode else ""
-
-
-@contextlib.contextmanager
-def attempt(kind: str) -> Iterator[dict[str, Any]]:
-    """Note the beginning and, whatever happens, the end of an attempt; yields what is to be noted of it."""
-    earlier = [state().get(name, {"result": "ok"}) for name in ("run", "drill")]
-    told: dict[str, Any] = {"started": now(), "finished": None, "result": "interrupted", "said": ""}
-    note(**{kind: told})
-    try:
-        if state().get("initialised") and any(other["result"] != "ok" for other in earlier):
-            restic("unlock")  # only of processes that are gone
-        yield told
-        told["result"] = "ok" if told["result"] == "interrupted" else told["result"]
-    except FailedError as problem:
-        told |= {"result": problem.reason, "said": problem.said}
-        raise
-    except Exception as problem:
-        told |= {"result": "failed", "said": FailedError("failed", str(problem)).said}
-        raise
-    finally:
-        note(**{kind: told | {"finished": now()}})
 
 
 def due() -> bool:
@@ -173,7 +71,7 @@ def run() -> None:
         if wanted["retention_recipient"] not in (None, state().get("retention")):
             hand_over_retention(wanted["retention_recipient"])
         witness = secrets.token_bytes(4096)
-        (HOME / "witness").write_bytes(witness)
+        (repository.HOME / "witness").write_bytes(witness)
         started = now()
         # Status 3: the snapshot was made, without some files that could not be read.
         said, complaints = restic("backup", "--json", *what_to_save(wanted), accepted=(0, 3))
@@ -196,7 +94,7 @@ def what_to_save(wanted: dict[str, Any]) -> list[str]:
         "--host",
         wanted["endpoint"],
         "--",
-        str(HOME / "witness"),
+        str(repository.HOME / "witness"),
         *paths,
     ]
 
@@ -217,13 +115,15 @@ def hand_over_retention(recipient: str) -> None:
 
     The key is derived from the password, so that a run that was cut off does no harm, and does not give it away.
     """
-    password = (FOLDER / "password").read_bytes().strip()
+    password = (repository.FOLDER / "password").read_bytes().strip()
     key = hashlib.sha256(b"nomade backup retention\0" + password).hexdigest().encode()
     ciphertext = subprocess.run(
         ["age", "--armor", "--recipient", recipient], input=key, capture_output=True, check=False
     )
-    uuid = (FOLDER / "repository").read_text().strip()
-    sent = subprocess.run([*STORE, "retention", uuid], input=ciphertext.stdout, capture_output=True, check=False)
+    uuid = (repository.FOLDER / "repository").read_text().strip()
+    sent = subprocess.run(
+        [*repository.STORE, "retention", uuid], input=ciphertext.stdout, capture_output=True, check=False
+    )
     if ciphertext.returncode != 0 or sent.returncode != 0:
         raise failure((ciphertext.stderr + sent.stderr).decode(errors="replace"))
     memory = os.memfd_create("retention")
@@ -248,14 +148,16 @@ def drill() -> None:
 def restore_sample(success: dict[str, Any], wanted: dict[str, Any]) -> int:
     """Return how many files of a sample came back as they are here. Raises: FailedError when one did not."""
     sample = chosen(success["snapshot"], wanted["sample_files"])
-    for rest in HOME.glob("drill-*"):  # of a drill that was cut off
+    for rest in repository.HOME.glob("drill-*"):  # of a drill that was cut off
         shutil.rmtree(rest)
-    with tempfile.TemporaryDirectory(dir=HOME, prefix="drill-") as folder:
-        includes = [word for path in (str(HOME / "witness"), *sample) for word in ("--include", escaped(path))]
+    with tempfile.TemporaryDirectory(dir=repository.HOME, prefix="drill-") as folder:
+        includes = [
+            word for path in (str(repository.HOME / "witness"), *sample) for word in ("--include", escaped(path))
+        ]
         # Files stay root's, which has no right to give them away: restic calls that an error (1). The digests decide.
         words = ["--no-lock", success["snapshot"], "--target", folder, *includes]
         _said, complaints = restic("restore", *words, accepted=(0, 1))
-        witness = Path(folder + str(HOME / "witness"))
+        witness = Path(folder + str(repository.HOME / "witness"))
         if complaints and not witness.exists():
             raise failure(complaints)
         if digest(witness) != success["witness"]:
@@ -276,7 +178,11 @@ def chosen(snapshot: str, count: int) -> dict[str, dict[str, Any]]:
     with subprocess.Popen(command("ls", "--json", "--no-lock", snapshot), stdout=subprocess.PIPE, text=True) as listing:
         for line in listing.stdout or ():
             facts = json.loads(line)
-            if facts.get("type") != "file" or facts.get("size", 0) > room or facts["path"] == str(HOME / "witness"):
+            if (
+                facts.get("type") != "file"
+                or facts.get("size", 0) > room
+                or facts["path"] == str(repository.HOME / "witness")
+            ):
                 continue
             seen += 1
             if len(found) < count:
@@ -314,7 +220,7 @@ def unchanged(path: Path, facts: dict[str, Any]) -> str:
 def ask_for_deletion() -> None:
     """Make a snapshot that is not needed and ask the store to remove it. Raises: FailedError unless it refuses."""
     # Dated long ago, so that it never is the “latest” that somebody wants back.
-    words = ["--tag", "deletion-test", "--time", "2000-01-01 00:00:00", "--", str(HOME / "witness")]
+    words = ["--tag", "deletion-test", "--time", "2000-01-01 00:00:00", "--", str(repository.HOME / "witness")]
     said, _complaints = restic("backup", "--json", *words)
     snapshot = json.loads(said.strip().splitlines()[-1])["snapshot_id"]
     with subprocess.Popen(
