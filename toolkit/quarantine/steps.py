@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 from toolkit.errors import BadInputError, ExitCode, NomadeError, NothingEvaluatedError, worst
+from toolkit.files import alone
 from toolkit.finding import EndpointStatus
 from toolkit.fleet import Fleet, load, load_all
 from toolkit.fleet.document import suggestion
@@ -48,10 +49,12 @@ def settle(workspace: Workspace, communes: Sequence[str], transport: Transport, 
         states = {fleet.commune.id: store.state(fleet.commune.id, config.profile) for fleet in fleets}
     finally:
         store.close()
-    return worst(
-        _Run(workspace, fleet, states[fleet.commune.id], transport, say).settle(rules[fleet.commune.id], now)
-        for fleet in fleets
-    )
+    codes = []
+    for fleet in fleets:
+        commune = fleet.commune.id
+        with alone(workspace.state / "locks" / f"quarantine-{commune}"):
+            codes.append(_Run(workspace, fleet, states[commune], transport, say).settle(rules[commune], now))
+    return worst(codes)
 
 
 class _Run:
