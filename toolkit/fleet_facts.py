@@ -25,6 +25,7 @@ FACTS = frozenset(
         "escrow_unread",  # those of them that were not read since they were made
         "peer_networks",  # gateway: tunnel addresses of its peers (`Fleet.peers`), as /32
         "jump_targets",  # gateway: address:port of the sshd of each endpoint behind it
+        "quarantine",  # gateway: true when it holds endpoints that do not meet the policy
         "regime_enforced",  # gateway: true when it closes outside of the days and hours of telework
         "vpn_door",  # gateway: protocol/port of the tunnel
         "listening_ports",  # TCP ports that an endpoint may offer to a network
@@ -56,16 +57,17 @@ def facts_of(config: Config, fleet: Fleet, endpoint: Endpoint, tunnel: Mapping[s
 def _gateway_facts(fleet: Fleet, gateway: Gateway, tunnel: Mapping[str, str]) -> dict[str, Any]:
     laptops = [tunnel[laptop.name] for laptop in fleet.peers if laptop.name in tunnel]
     used = {post.office_pc for post in fleet.posts}
-    office_pcs = [pc.office_address for pc in fleet.office_pcs if pc.name in used]
+    office_pcs = [pc.office_address for pc in fleet.office_pcs if pc.name in used and pc.is_managed]
     facts = {
         "peer_networks": [f"{address}/32" for address in laptops],
         "jump_targets": [f"{address}:22" for address in (*laptops, *office_pcs)],
         "vpn_door": f"udp/{gateway.public.port}",
+        "quarantine": fleet.quarantine,
         "regime_enforced": fleet.regime.enforced,
     }
     ports = [22, *([WAKE_PORT] if is_asked(fleet) else [])]
     if fleet.backup is None or not backup_facts.on_gateway(fleet):
         return facts | {"listening_ports": ports}
-    clients = [endpoint.name for endpoint in (*fleet.peers, *fleet.office_pcs)]
+    clients = [endpoint.name for endpoint in (*fleet.peers, *fleet.office_pcs) if endpoint.is_managed]
     ports.append(fleet.backup.store.port)
     return facts | {"listening_ports": ports, "backup_store": True, "backup_clients": clients}
