@@ -22,112 +22,10 @@ import shutil
 import stat
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.nomade_guard import BOOT_UNIT, DISARM, PUT_BACK, RELOAD, RESTORE, TAKE_AWAY
 
 HOME = "/var/lib/nomade/guard"
 UNITS = "/etc/systemd/system"
-BOOT_UNIT = """\
-# Written by Nomade (config_files). A change whose guard was still armed when the machine stopped is undone at boot.
-[Unit]
-Description=Put back configuration whose guard was still armed
-DefaultDependencies=no
-RequiresMountsFor=/var/lib/nomade
-ConditionDirectoryNotEmpty=/var/lib/nomade/guard
-After=local-fs.target
-Before=sysinit.target network-pre.target nftables.service ssh.service ssh.socket shutdown.target
-Wants=network-pre.target
-Conflicts=shutdown.target
-
-[Service]
-Type=oneshot
-ExecStart=/bin/sh -c 'for script in /var/lib/nomade/guard/*/restore; do [ ! -e "$$script" ] || sh "$$script" boot; done'
-# It copies files with owner and mode, and does nothing else. No private /tmp: it would mount /tmp before its time.
-CapabilityBoundingSet=CAP_CHOWN CAP_DAC_OVERRIDE CAP_FOWNER CAP_FSETID
-NoNewPrivileges=yes
-ProtectSystem=strict
-ReadWritePaths=/etc /usr /var -/opt -/srv
-ProtectHome=yes
-PrivateDevices=yes
-PrivateNetwork=yes
-ProtectClock=yes
-ProtectControlGroups=yes
-ProtectHostname=yes
-ProtectKernelLogs=yes
-ProtectKernelModules=yes
-ProtectKernelTunables=yes
-ProtectProc=invisible
-ProcSubset=pid
-RestrictAddressFamilies=none
-IPAddressDeny=any
-RestrictNamespaces=yes
-RestrictRealtime=yes
-LockPersonality=yes
-MemoryDenyWriteExecute=yes
-KeyringMode=private
-SystemCallArchitectures=native
-SystemCallFilter=@system-service
-SystemCallFilter=~@privileged @resources
-SystemCallFilter=@chown
-SystemCallErrorNumber=EPERM
-UMask=0077
-
-[Install]
-WantedBy=sysinit.target
-"""
-
-# The folder is the truth: whoever holds the lock and still finds the token acts, the other one finds nothing to do.
-RESTORE = """\
-# Written by Nomade: puts back the files as they were before a guarded change that nobody confirmed.
-umask 077
-exec 9>/var/lib/nomade/guard.lock
-flock 9
-[ -e {folder}/token ] || exit 0
-if [ "${{1:-}}" != boot ]; then
-  systemctl --quiet stop {reload_unit}.service 2>/dev/null 9>&-  # one that hangs must not act later
-fi
-failed=0
-{steps}
-sync
-if [ "${{1:-}}" != boot ]; then
-  sh {folder}/restore-command >{folder}/restore.log 2>&1 9>&- || failed=1
-fi
-if [ "$failed" = 0 ]; then
-  rm -rf {restored}
-  mv {folder} {restored}
-fi
-exit "$failed"
-"""
-PUT_BACK = "cp -p -- {copy} {beside} && mv -f -- {beside} {dest} || failed=1"
-TAKE_AWAY = "rm -f -- {dest} || failed=1"
-
-RELOAD = """\
-sleep 0.5  # let the answer of the module leave before the rules change
-sh {folder}/reload-command >{folder}/reload.log 2>&1
-echo "$?" >{folder}/reload.code.new
-mv {folder}/reload.code.new {folder}/reload.code
-"""
-
-# Exit codes: 0 disarmed (or, asked `reloaded`, the reload went well) · 3 the reload failed, the files are back · 4 no
-# switch: it has fired · 5 not reloaded yet. Waiting happens on the control side: a connection opened before the reload
-# proves nothing, so it must not be the one that disarms.
-DISARM = """\
-[ -e {folder}/token ] || exit 4
-[ -e {folder}/reload.code ] || exit 5
-if [ "$(cat {folder}/reload.code)" != 0 ]; then
-  cat {folder}/reload.log
-  sh {folder}/restore >/dev/null 2>&1
-  systemctl --quiet stop {unit}.timer 2>/dev/null
-  exit 3
-fi
-[ "$1" != reloaded ] || exit 0
-exec 9>/var/lib/nomade/guard.lock
-flock 9
-[ "$(cat {folder}/token 2>/dev/null)" = "$1" ] || exit 4
-rm -rf {gone}
-mv {folder} {gone}
-systemctl --quiet stop {unit}.timer 2>/dev/null 9>&-
-rm -rf {gone}
-exit 0
-"""
 
 
 class GuardError(Exception):
@@ -201,7 +99,8 @@ class Guard:
         try:
             found = os.lstat(path)
         except FileNotFoundError:
-            return TAKE_AWAY.format(dest=shlex.quote(path))
+            gone: str = TAKE_AWAY.format(dest=shlex.quote(path))
+            return gone
         if not stat.S_ISREG(found.st_mode):
             return ""
         target = os.path.join(building, copy)
@@ -214,9 +113,10 @@ class Guard:
         finally:
             os.close(descriptor)
         beside = os.path.join(os.path.dirname(path), f".{os.path.basename(path)}.nomade-old")
-        return PUT_BACK.format(
+        line: str = PUT_BACK.format(
             copy=shlex.quote(os.path.join(self.folder, copy)), beside=shlex.quote(beside), dest=shlex.quote(path)
         )
+        return line
 
     def reload(self) -> None:
         """Start the reload in a unit of its own, so that it ends even when it cuts this connection."""
