@@ -31,7 +31,7 @@ def clients(fleet: Fleet, tunnel: Mapping[str, str]) -> dict[str, Any]:
     return {
         "nomade_backup_clients": [
             *laptops,
-            *({"name": pc.name, "address": pc.office_address} for pc in fleet.office_pcs),
+            *({"name": pc.name, "address": pc.office_address} for pc in fleet.office_pcs if pc.is_managed),
         ]
     }
 

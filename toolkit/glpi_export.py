@@ -122,7 +122,7 @@ class _Rows:
         self._entity = next(iter(fleet.commune.entities), fleet.commune.name)
 
     def __iter__(self) -> Iterator[list[str]]:
-        for endpoint in self._fleet.endpoints:
+        for endpoint in self._fleet.machines:
             yield self._endpoint(endpoint)
         for post in self._fleet.fixed_posts:
             yield self._fixed_post(post)

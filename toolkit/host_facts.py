@@ -54,7 +54,7 @@ def of_endpoint(fleet: Fleet, endpoint: Endpoint, addresses: Addresses) -> dict[
                 "nomade_peers": [_peer(fleet, laptop.name, addresses) for laptop in fleet.peers],
                 "nomade_access": schedule(fleet, addresses),
                 "nomade_wake": places(fleet, addresses.tunnel),
-                "nomade_office_pcs": [pc.office_address for pc in fleet.office_pcs],
+                "nomade_office_pcs": [pc.office_address for pc in fleet.office_pcs if pc.is_managed],
                 **backup_facts.clients(fleet, addresses.tunnel),
             }
         case Kind.LAPTOP:
@@ -75,6 +75,7 @@ def _laptop_facts(fleet: Fleet, name: str, addresses: Addresses) -> dict[str, An
     if pc is not None:
         facts["nomade_office_pc"] = {"name": pc.name, "address": pc.office_address, "port": _REMOTE_DESKTOP_PORT}
         facts["nomade_office_pc"] |= {"wake_port": WAKE_PORT} if pc.mac else {}
+        facts["nomade_office_pc"] |= {} if pc.is_managed else {"nla": True}
     return facts
 
 

@@ -60,7 +60,7 @@ class Pseudonyms:
         self._secret = secret
         self._fleet = fleet
         self._cig = cig
-        self._kinds = {endpoint.name: endpoint.kind.value for endpoint in fleet.endpoints}
+        self._kinds = {endpoint.name: endpoint.kind.value for endpoint in fleet.machines}
 
     def person(self, name: str) -> str:
         """Return the pseudonym of somebody, by the name that reports show."""
@@ -83,7 +83,7 @@ class Pseudonyms:
             parts = [part for part in re.split(r"[\s'’-]+", name) if len(part) >= _PART]
             found |= {word.lower(): self.person(name) for word in (*parts, *others) if word}
             found[name.lower()] = self.person(name)
-        for endpoint in self._fleet.endpoints:
+        for endpoint in self._fleet.machines:
             words = (endpoint.serial, endpoint.mac, getattr(endpoint, "listed_as", None), endpoint.name)
             found |= {word.lower(): self.machine_name(endpoint.name) for word in words if word}
         return found

@@ -98,7 +98,7 @@ def _post(fleets: Sequence[Fleet], target: str, by: str) -> tuple[Fleet, Post]:
     if found:
         return found[0]
     for fleet in fleets:
-        if any(endpoint.name == target for endpoint in fleet.endpoints):
+        if any(endpoint.name == target for endpoint in fleet.machines):
             raise BadInputError(_("{name} belongs to no post: there is nobody to move").format(name=target))
     known = [name for fleet in fleets for post in fleet.posts for name in _names(post)]
     raise NothingEvaluatedError(
@@ -113,13 +113,13 @@ def _names(post: Post) -> list[str]:
 
 
 def _machine(workspace: Workspace, fleet: Fleet, name: str) -> Endpoint:
-    found = next((endpoint for endpoint in fleet.endpoints if endpoint.name == name), None)
+    found = next((endpoint for endpoint in fleet.machines if endpoint.name == name), None)
     if found is None:
         owner = _owner(workspace, fleet, name)
         if owner:
             raise BadInputError(_("“{name}” belongs to another commune: {owner}").format(name=name, owner=owner))
         free = [
-            endpoint.name for endpoint in fleet.endpoints if endpoint.kind in _KEYS and not fleet.post_of(endpoint.name)
+            endpoint.name for endpoint in fleet.machines if endpoint.kind in _KEYS and not fleet.post_of(endpoint.name)
         ]
         hint = suggestion(name, free) or _("declare it in {file} first").format(
             file=shown(workspace.commune(fleet.commune.id).fleet)
@@ -134,7 +134,7 @@ def _owner(workspace: Workspace, fleet: Fleet, name: str) -> str | None:
     for other in workspace.communes():
         if other != fleet.commune.id:
             try:
-                if any(endpoint.name == name for endpoint in load(workspace, other).endpoints):
+                if any(endpoint.name == name for endpoint in load(workspace, other).machines):
                     return other
             except NomadeError:  # another commune's mistake stops nobody else
                 continue

@@ -53,13 +53,13 @@ def find(workspace: Workspace, communes: Sequence[str], name: str) -> tuple[Flee
     """
     _config, fleets = load_all(workspace, communes)
     for fleet in fleets:
-        for endpoint in fleet.endpoints:
+        for endpoint in fleet.machines:
             if endpoint.name == name:
                 return fleet, endpoint
     for fleet in fleets:
         if any(gone.name == name for gone in fleet.retired):
             return fleet, None
-    known = [endpoint.name for fleet in fleets for endpoint in fleet.endpoints]
+    known = [endpoint.name for fleet in fleets for endpoint in fleet.machines]
     raise NothingEvaluatedError(
         " ".join([_("no endpoint is called “{name}”").format(name=name), suggestion(name, known)]).strip()
     )

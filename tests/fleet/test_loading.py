@@ -146,7 +146,7 @@ def test_every_problem_is_reported_in_one_run_in_file_order(tmp_path: Path) -> N
     assert 'quote it: "99003"' in found[0]
     assert "at least 1" in found[1]
     assert "a login" in found[2]
-    assert "debian-12, debian-13, ubuntu-24.04 did you mean “debian-13”?" in found[3]
+    assert "debian-12, debian-13, ubuntu-24.04, windows did you mean “debian-13”?" in found[3]
 
 
 def test_a_mistake_in_one_section_hides_none_in_another_and_makes_none_up(tmp_path: Path) -> None:

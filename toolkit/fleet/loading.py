@@ -141,7 +141,7 @@ class _Elsewhere:
     @cached_property
     def _owners(self) -> dict[str, str]:
         others = _others(self._workspace, [self._commune])
-        return {endpoint.name: other for other, fleet in others for endpoint in fleet.endpoints}
+        return {endpoint.name: other for other, fleet in others for endpoint in fleet.machines}
 
 
 def _others(workspace: Workspace, communes: Sequence[str]) -> Iterator[tuple[str, Fleet]]:

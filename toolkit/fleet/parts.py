@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from toolkit.fleet.text import (
     Address,
@@ -26,7 +26,9 @@ from toolkit.fleet.text import (
     PublicAddress,
     Recipient,
     Weekday,
+    refuse,
 )
+from toolkit.i18n import _
 
 SettingValues: TypeAlias = dict[str, Any]
 Flag = Annotated[bool, Field(strict=True)]
@@ -41,11 +43,12 @@ class Kind(StrEnum):
 
 
 class System(StrEnum):
-    """The operating systems roles know."""
+    """The operating systems roles know, and the one an office PC may have that they do not touch."""
 
     DEBIAN_12 = "debian-12"
     DEBIAN_13 = "debian-13"
     UBUNTU_24_04 = "ubuntu-24.04"
+    WINDOWS = "windows"
 
 
 class Model(BaseModel):
@@ -100,12 +103,18 @@ class Management(Model):
     port: Port = 22
 
 
+def _not_windows(system: System) -> System:
+    if system is System.WINDOWS:
+        raise refuse(_("only an office PC may run Windows: it is reached and woken, not managed"))
+    return system
+
+
 class Endpoint(Model):
     """One managed machine."""
 
     name: HostName
     """Inventory and host name, RFC 1123, unique in the workspace."""
-    os: System
+    os: Annotated[System, AfterValidator(_not_windows)]
     """Operating system."""
     management: Management | None = None
     """Without it the endpoint is looked for under its own name, as Ansible does."""
@@ -117,6 +126,11 @@ class Endpoint(Model):
     def kind(self) -> Kind:
         """What the endpoint is; each subclass says it."""
         raise NotImplementedError
+
+    @property
+    def is_managed(self) -> bool:
+        """Whether the toolkit provisions and audits it."""
+        return self.os is not System.WINDOWS
 
     @property
     def bench(self) -> Management:
@@ -172,6 +186,8 @@ class Laptop(Listed):
 class OfficePc(Listed):
     """A PC that stays at the town hall."""
 
+    os: System
+    """Operating system; with `windows` its laptop reaches and wakes it, and somebody else manages it."""
     office_address: Address
     """Its address on the office network."""
 

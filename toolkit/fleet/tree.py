@@ -34,7 +34,7 @@ def spare(fleet: Fleet) -> list[Endpoint]:
 def system(endpoint: Endpoint) -> str:
     """Return the endpoint's system as people write it: `Debian 12`."""
     name, _hyphen, release = endpoint.os.value.partition("-")
-    return f"{name.capitalize()} {release}"
+    return f"{name.capitalize()} {release}".rstrip()
 
 
 def branches(fleet: Fleet) -> Branch:

@@ -125,6 +125,11 @@ class _Run:
         if pc is None:
             self._note("office_pc", _("no office PC to close"), done=True)
             return ExitCode.OK
+        if not self.fleet.endpoint(pc).is_managed:
+            self._note(
+                "office_pc", _("{name}: Windows, not ours: the gateway alone closes it").format(name=pc), done=True
+            )
+            return ExitCode.OK
         try:
             run = provision(self.workspace, self.fleet.commune.id, Options(limit=pc, tags=_OFFICE_PC_TAGS))
             code, errors = run.code, "; ".join(one.error for one in run.endpoints if one.error)

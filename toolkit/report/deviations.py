@@ -6,10 +6,20 @@ from toolkit.report.model import Deviation
 from toolkit.report.wording import translator
 
 
-def deviations(language: str) -> tuple[Deviation, ...]:
-    """Return the accepted deviations in one language."""
+def deviations(language: str, windows: int = 0) -> tuple[Deviation, ...]:
+    """Return the accepted deviations in one language; `windows`: how many office PCs run it."""
     _ = translator(language)
+    unmanaged = Deviation(
+        "windows-office-pcs",
+        _("Office PCs with Windows: {count}").format(count=windows),
+        _("Every machine that telework relies on is hardened and checked."),
+        _(
+            "Nomade lets their teleworkers reach and wake them, and does nothing else on them: updates, passwords, "
+            "locked screens and backups are somebody else’s to see to, and this report does not speak of them."
+        ),
+    )
     return (
+        *((unmanaged,) if windows else ()),
         Deviation(
             "wireguard",
             _("The tunnel uses WireGuard"),

@@ -40,6 +40,7 @@ def roster_of(fleet: Fleet, cig: Cig | None = None) -> Roster:
             for organisation, contacts in organisations
             for contact in contacts
         ),
+        sum(not machine.is_managed for machine in fleet.machines),
     )
 
 
@@ -88,7 +89,7 @@ def build(
         actions=actions(ordered, language),
         posts=tuple(sorted(posts, key=lambda post: (post.state.rank, post.teleworker))),
         machines=ordered,
-        deviations=deviations(language),
+        deviations=deviations(language, roster.windows),
         contacts=roster.contacts,
         waivers=_uses(waivers, Standing.ACTIVE, catalogue, ordered, now, language),
         expired_waivers=_uses(waivers, Standing.EXPIRED, catalogue, ordered, now, language),

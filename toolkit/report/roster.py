@@ -35,6 +35,8 @@ class Roster:
     machines: dict[str, str] = field(default_factory=dict)
     posts: tuple[RosterPost, ...] = ()
     contacts: tuple[RosterContact, ...] = ()
+    windows: int = 0
+    """How many office PCs run Windows: nothing is said of them, and that is."""
 
     def teleworker(self, machine: str) -> str | None:
         """Return who works on a machine; a gateway has nobody."""

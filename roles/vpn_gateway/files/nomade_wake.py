@@ -5,7 +5,7 @@
 A laptop cannot send that packet through the tunnel, so it asks here: it connects (nomade-wake.socket), says nothing,
 and the PC of its own post is woken. Who asks is its tunnel address, which WireGuard ties to its key; nothing that it
 sends is read.
-Administration names the PC instead: `nomade-wake NAME [SECONDS]`, and how long to wait for it to answer.
+Administration says what to wake, and how long to wait for an answer: `nomade-wake MAC ADDRESS SECONDS`.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ PORT = 9
 REPEATS = 3
 PAUSE = 0.2  # seconds between two packets
 SILENT = 3  # exit status: woken, and no answer in time
-UNKNOWN = 4  # exit status: no such PC here
+REFUSED = 4  # exit status: this gateway's firewall lets no such packet out
 
 
 def magic_packet(mac: str) -> bytes:
@@ -51,48 +51,47 @@ def send(mac: str, places: dict[str, Any]) -> None:
             out.sendto(packet, (places["broadcast"], PORT))
 
 
-def pc_of(places: dict[str, Any], key: str, value: str) -> dict[str, str] | None:
-    """Return the one PC whose `laptop` or `name` is `value`."""
-    found: list[dict[str, str]] = [pc for pc in places["pcs"] if value and pc.get(key) == value]
-    return found[0] if len(found) == 1 else None
-
-
 def answers(address: str) -> bool:
     """Return whether the PC answers a ping within a second."""
     command = ["ping", "-n", "-q", "-c", "1", "-W", "1", address]
     return subprocess.run(command, stdout=subprocess.DEVNULL, check=False).returncode == 0
 
 
-def wake(pc: dict[str, str], places: dict[str, Any], seconds: int) -> int:
-    """Wake one PC and wait for it; a packet again every ten seconds, for a switch that learns slowly."""
+def wake(mac: str, address: str, places: dict[str, Any], seconds: int) -> int:
+    """Wake one PC and wait until it answers; a packet again every ten seconds, for a switch that learns slowly."""
     end = time.monotonic() + seconds
-    while True:
-        send(pc["mac"], places)
-        pause = min(end, time.monotonic() + 10)
-        while seconds and time.monotonic() < pause:
-            if answers(pc["address"]):
-                return 0
-            time.sleep(0.5)
-        if time.monotonic() >= end:
-            return SILENT if seconds else 0
+    send(mac, places)
+    again = time.monotonic() + 10
+    while time.monotonic() < end:
+        if answers(address):
+            return 0
+        time.sleep(0.5)
+        if time.monotonic() >= again:
+            send(mac, places)
+            again += 10
+    return SILENT if seconds else 0
 
 
 def asked(places: dict[str, Any], laptop: str) -> str:
     """Wake the PC of a laptop and return the line it is told."""
-    pc = pc_of(places, "laptop", laptop)
-    if pc is None:
+    found = [pc for pc in places["pcs"] if laptop and pc.get("laptop") == laptop]
+    if len(found) != 1:
         return "none"
+    (pc,) = found
     send(pc["mac"], places)
     sys.stderr.write(f"{pc['name']}: woken by its laptop\n")
     return "sent"
 
 
 def main(arguments: list[str]) -> int:
-    """Serve the laptop of this connection, or the administrator who names a PC."""
+    """Serve the laptop of this connection, or the administrator who says what to wake; return an exit status."""
     places = json.loads(PLACES.read_text(encoding="utf-8"))
     if arguments:
-        pc = pc_of(places, "name", arguments[0])
-        return UNKNOWN if pc is None else wake(pc, places, int(arguments[1]) if arguments[1:] else 0)
+        mac, address, seconds = arguments
+        try:
+            return wake(mac, address, places, int(seconds))
+        except PermissionError:
+            return REFUSED
     sys.stdout.write(asked(places, os.environ.get("REMOTE_ADDR", "")) + "\n")
     return 0
 

@@ -1,0 +1,109 @@
+"""The gateway's program that wakes office PCs: what it sends, and for whom."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from toolkit.paths import roles_dir
+
+MAC = "02:00:00:99:00:01"
+PACKET = bytes.fromhex("ff" * 6 + "020000990001" * 16)
+
+
+def _program() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("nomade_wake", roles_dir() / "vpn_gateway/files/nomade_wake.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def places() -> dict[str, Any]:
+    """One PC that a laptop may wake and one that none may; packets go to this machine's loopback."""
+    return {
+        "port": 9,
+        "source": "127.0.0.1",
+        "broadcast": "127.255.255.255",
+        "pcs": [
+            {"name": "bureau-1", "mac": MAC, "address": "127.0.0.1", "laptop": "10.77.9.2"},
+            {"name": "bureau-2", "mac": "02:00:00:99:00:02", "address": "127.0.0.2"},
+        ],
+    }
+
+
+@pytest.fixture
+def heard(monkeypatch: pytest.MonkeyPatch) -> socket.socket:
+    """A socket on which packets sent to everybody on the loopback arrive."""
+    listener = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    listener.bind(("127.255.255.255", 0))
+    listener.settimeout(2)
+    program = _program()
+    monkeypatch.setattr(program, "PORT", listener.getsockname()[1])
+    monkeypatch.setitem(sys.modules, "nomade_wake", program)
+    return listener
+
+
+def test_the_magic_packet_is_six_times_ff_then_sixteen_times_the_address() -> None:
+    assert _program().magic_packet(MAC) == PACKET
+    assert _program().magic_packet("02-00-00-99-00-01".upper()) == PACKET
+
+
+@pytest.mark.parametrize("mac", ["", "02:00:00:99:00", "02:00:00:99:00:01:02", "zz:00:00:99:00:01"])
+def test_what_is_no_address_of_a_card_is_refused(mac: str) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        _program().magic_packet(mac)
+
+
+def test_a_laptop_wakes_its_own_pc_and_is_told(places: dict[str, Any], heard: socket.socket) -> None:
+    program = sys.modules["nomade_wake"]
+    assert program.asked(places, "10.77.9.2") == "sent"
+    assert [heard.recv(2000) for _ in range(program.REPEATS)] == [PACKET] * program.REPEATS
+
+
+@pytest.mark.parametrize("stranger", ["", "10.77.9.3", "127.0.0.2"])
+def test_nobody_else_wakes_anything(stranger: str, places: dict[str, Any], heard: socket.socket) -> None:
+    assert sys.modules["nomade_wake"].asked(places, stranger) == "none"
+    heard.settimeout(0.3)
+    with pytest.raises(TimeoutError):
+        heard.recv(2000)
+
+
+def test_whoever_asks_is_known_by_the_connection_alone(places: dict[str, Any], tmp_path: Path) -> None:
+    """As systemd runs it: the peer's address in the environment, and whatever it sends unread."""
+    file = tmp_path / "wake.json"
+    file.write_text(json.dumps(places), encoding="utf-8")
+    program = (roles_dir() / "vpn_gateway/files/nomade_wake.py").read_text(encoding="utf-8")
+    own = tmp_path / "nomade-wake"
+    own.write_text(program.replace("/etc/nomade/wake.json", str(file)), encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, "-I", str(own)],
+        env={"REMOTE_ADDR": "10.77.9.9"},
+        input=f"10.77.9.2 {MAC}\n" * 1000,
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "none\n", "")
+
+
+def test_the_administrator_learns_whether_the_pc_answered(
+    places: dict[str, Any], heard: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = sys.modules["nomade_wake"]
+    assert program.wake(MAC, "127.0.0.1", places, 5) == 0
+    assert heard.recv(2000) == PACKET
+    assert program.wake(MAC, "127.0.0.1", places, 0) == 0
+    monkeypatch.setattr(program, "answers", lambda _address: False)
+    assert program.wake(MAC, "127.0.0.1", places, 1) == program.SILENT
