@@ -252,3 +252,15 @@ def test_without_any_audit_the_file_says_that_nothing_is_known(workspace: Worksp
     found = incident.gather(workspace, load(workspace, COMMUNE), known)
     assert (found.encrypted, found.proof, found.last) == (False, None, None)
     assert json.loads((workspace.state / "lost" / f"{LAPTOP}.json").read_text(encoding="utf-8"))["reason"] == "volé"
+
+
+@pytest.mark.parametrize(("host", "section"), [("essai-passerelle", "Passerelle"), ("essai-bureau-1", "PC de bureau")])
+def test_f065_a_gateway_or_an_office_pc_is_not_lost_by_this_command_which_says_what_to_do(
+    workspace: Workspace, host: str, section: str
+) -> None:
+    before = written(workspace)
+    with pytest.raises(BadInputError, match=f"{section}.*docs/guide-perte-vol.md"):
+        steps.lost(workspace, [COMMUNE], host, reason="volé", noticed=NOTICED, transport=Nobody(), say=print)
+    assert written(workspace) == before
+    guide = (Path(__file__).parents[2] / "docs" / "guide-perte-vol.md").read_text(encoding="utf-8")
+    assert f"## {section} volé" in guide

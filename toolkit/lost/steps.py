@@ -16,8 +16,8 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 from toolkit.enroll import records
-from toolkit.errors import ExitCode, NomadeError, NothingEvaluatedError, UnreachableError, worst
-from toolkit.fleet import Fleet
+from toolkit.errors import BadInputError, ExitCode, NomadeError, NothingEvaluatedError, UnreachableError, worst
+from toolkit.fleet import Fleet, Kind, load_all
 from toolkit.i18n import _
 from toolkit.inventory import generate
 from toolkit.lost import incident, journal, remote
@@ -51,8 +51,9 @@ def lost(
 
     Raises:
         NothingEvaluatedError: no laptop is called so.
-        BadInputError: a file is wrong or cannot be written.
+        BadInputError: it is another kind of machine; a file is wrong or cannot be written.
     """
+    _refuse_others(workspace, communes, host)
     fleet = find(workspace, communes, host)
     known = journal.load(workspace, host)
     if known is None or known.found_at:
@@ -62,6 +63,21 @@ def lost(
     run = _Run(workspace, fleet, known, transport, say)
     code = run.all()
     return code, incident.write(workspace, run.fleet, run.journal)
+
+
+def _refuse_others(workspace: Workspace, communes: Sequence[str], host: str) -> None:
+    """Say what to do when a gateway or an office PC is gone: that is a procedure of people, not one command."""
+    said = {
+        Kind.GATEWAY: _(
+            "{name} is a gateway: every laptop has to learn another one’s key: follow “Passerelle volée” in "
+            "docs/guide-perte-vol.md"
+        ),
+        Kind.OFFICE_PC: _("{name} is an office PC: follow “PC de bureau volé” in docs/guide-perte-vol.md"),
+    }
+    _config, fleets = load_all(workspace, communes)
+    for machine in (machine for fleet in fleets for machine in fleet.machines):
+        if machine.name == host and machine.kind in said:
+            raise BadInputError(said[machine.kind].format(name=host))
 
 
 class _Run:
