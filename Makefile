@@ -34,8 +34,8 @@ unit: messages ## Tests that need no container
 test: lint messages ## Everything .ci/run checks, but for test-vm and test-upgrade
 	$(BIN)/pytest -m 'not vm and not upgrade'
 
-test-vm: messages ## Machines that really boot: disks, kernel, TPM (as root; not part of .ci/run yet)
-	$(BIN)/pytest -m vm tests/vm
+test-vm: messages ## Machines that really boot: disks, kernel, TPM (as root)
+	tests/vm/run
 
 test-upgrade: messages ## A laptop from Debian 12 to 13 by dist-upgrade (as root): over ten minutes, so not part of `make test`
 	$(BIN)/pytest -m upgrade tests/e2e/test_upgrade.py

@@ -187,6 +187,16 @@ def test_no_byte_is_lost_wherever_it_is_cut_short(tmp_path: Path, disk: tuple[Pa
     assert content(path, tmp_path) == before
 
 
+def test_blocks_that_cannot_be_shrunk_and_put_back_are_refused_and_left(tmp_path: Path) -> None:
+    path = tmp_path / "small.img"
+    subprocess.run(["mke2fs", "-q", "-t", "ext4", "-b", "1024", str(path), "160M"], check=True, capture_output=True)
+    before = hashlib.sha256(path.read_bytes()).digest()
+    answer = run(tmp_path, "encrypt", "apply", in_place=[str(path)])[0]
+    assert answer["state"] == "refused"
+    assert "4096" in answer["reason"]
+    assert hashlib.sha256(path.read_bytes()).digest() == before
+
+
 def test_what_is_no_ext4_is_refused_and_left(tmp_path: Path) -> None:
     path = tmp_path / "swap.img"
     with path.open("wb") as stream:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,13 +16,16 @@ from toolkit.lab.readdress import free_block, readdress
 
 HOSTS = {"debian-12": "pontlierre-portable-1", "debian-13": "valsorbe-portable-1"}
 HARDWARE = "{encrypted_root: true, disks: [160, 32], tpm: true}"
+# Where `make test-vm` finds which lab to end when this process was ended before it could.
+RUNNING = Path(__file__).parent.parent.parent / ".cache" / "vm-workspace"
+TOLD = pytest.StashKey[list[Story]]()
 
 
 @pytest.fixture(scope="session", params=sorted(HOSTS))
 def story(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, nomade: Nomade, artefacts: Path
 ) -> Iterator[Story]:
-    """A laptop's story, told once for each release."""
+    """A laptop's story, told once for each release; the machine is ended with it unless KEEP=1."""
     host = HOSTS[request.param]
     workspace = readdress(paths.demo_dir(), tmp_path_factory.mktemp("vm") / "workspace", free_block(20))
     with (workspace.root / "lab.yml").open("a", encoding="utf-8") as file:
@@ -32,7 +36,19 @@ def story(
     assert image in text
     fleet.write_text(text.replace(image, "disk_encryption_in_place: [/srv/donnees]"), encoding="utf-8")
     lab = Lab(workspace)
+    story = Story(lab, lab.virtual(host))
+    request.config.stash.setdefault(TOLD, []).append(story)
+    RUNNING.write_text(f"{workspace.root}\n", encoding="utf-8")
     try:
-        yield tell(lab, host, nomade, artefacts)
+        tell(story, nomade, artefacts)
+        yield story
     finally:
-        lab.down()
+        if os.environ.get("KEEP") != "1":
+            lab.down()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Say how long each stage took."""
+    for story in config.stash.get(TOLD, []):
+        stages = ", ".join(f"{name} {seconds:.0f} s" for name, seconds in story.seconds.items())
+        terminalreporter.write_line(f"{story.machine.endpoint.release}: {sum(story.seconds.values()):.0f} s: {stages}")

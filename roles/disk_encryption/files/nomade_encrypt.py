@@ -21,6 +21,8 @@ from nomade_disk import CRYPTTAB, FSTAB, STATE, devices, holds, passphrases, run
 
 # What cryptsetup asks for to move the start of the file system out of the header's way (cryptsetup-reencrypt(8)).
 HEADER_KIB = 32768
+# With smaller blocks (file systems under 512 MiB) resize2fs 1.47 reads its own undo file wrongly and stops half way.
+BLOCK = 4096
 # The system's own places are not touched: a laptop whose root lies open is installed anew.
 NEVER = ("/", "/boot", "/boot/efi", "/usr", "/var", "/etc")
 
@@ -54,7 +56,9 @@ class Task:
         kind = entry["fstype"] if entry else run("blkid", "-p", "-s", "TYPE", "-o", "value", device).strip()
         if kind != "ext4":
             raise RefusedError(f"{self.mount}: holds {kind or 'nothing known'}: only ext4 can be made smaller safely")
-        if fs_facts(device, "Free blocks") < 2 * HEADER_KIB:
+        if fs_number(device, "Block size") != BLOCK:
+            raise RefusedError(f"{self.mount}: its blocks are not of {BLOCK} bytes: shrinking it could not be undone")
+        if fs_size_kib(device, "Free blocks") < 2 * HEADER_KIB:
             raise RefusedError(f"{self.mount}: too full: free {2 * HEADER_KIB // 1024} MiB first")
         old = run("blkid", "-p", "-s", "UUID", "-o", "value", device).strip()
         if entry and not any(self.ours(line, old) for line in FSTAB.read_text().splitlines()):
@@ -102,7 +106,7 @@ class Task:
             self.undo.unlink()
         run("e2fsck", "-f", "-p", device, codes=(0, 1))
         wanted = size_kib(device) - HEADER_KIB
-        if fs_facts(device, "Block count") > wanted:
+        if fs_size_kib(device, "Block count") > wanted:
             run("resize2fs", "-z", str(self.undo), device, f"{wanted}K")
             if Path(device).is_file():
                 os.truncate(device, (wanted + HEADER_KIB) * 1024)
@@ -173,11 +177,13 @@ def reencrypt(device: str, *options: str, secret: bytes, cwd: Path | None = None
     run(*command, given=secret, cwd=cwd)
 
 
-def fs_facts(device: str, what: str) -> int:
-    """Return a number of blocks that the file system says of itself, in KiB."""
-    shown = run("dumpe2fs", "-h", device)
-    found = {name: int(re.findall(rf"^{name}:\s+(\d+)", shown, re.MULTILINE)[0]) for name in (what, "Block size")}
-    return found[what] * found["Block size"] // 1024
+def fs_number(device: str, what: str) -> int:
+    """Return a number that the file system says of itself."""
+    return int(re.findall(rf"^{what}:\s+(\d+)", run("dumpe2fs", "-h", device), re.MULTILINE)[0])
+
+
+def fs_size_kib(device: str, what: str) -> int:
+    return fs_number(device, what) * fs_number(device, "Block size") // 1024
 
 
 def size_kib(device: str) -> int:
