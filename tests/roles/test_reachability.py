@@ -1,8 +1,8 @@
-"""Who reaches what through a gateway, as traffic: every laptop, address and port, against what `fleet.yml` says.
+"""Who reaches what through a gateway, as traffic: every laptop, address and port, TCP and UDP, against `fleet.yml`.
 
 The ruleset is the role's, rendered from a generated inventory and loaded in a network namespace of this machine that
 stands for the gateway; laptops and the office are namespaces around it. Two communes, four laptops, four office PCs,
-three services.
+four services.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ from toolkit.workspace import Workspace
 
 pytestmark = pytest.mark.lab  # root, ip and nft
 
-PORTS = (22, 53, 80, 443, 3142, 3389, 8022, 8080, 51820)
-Reach = set[tuple[str, int]]
+PORTS = (22, 53, 80, 443, 3142, 3389, 5060, 8022, 8080, 51820)
+Reach = set[tuple[str, int, str]]
 PLAYBOOK = """
 - hosts: gateways
   connection: local
@@ -41,24 +41,39 @@ PLAYBOOK = """
         dest: "{{ playbook_dir }}/{{ inventory_hostname }}.rules"
         mode: "0600"
 """
-# Listens on every port of the arguments, says so, and stays.
+# Listens on every port of the arguments, says so, and stays. What comes by UDP is sent back from where it was sent to.
 LISTEN = """
-import socket, sys
+import socket, sys, threading
+def echo(socket_):
+    while True:
+        data, place, _flags, sender = socket_.recvmsg(100, 256)
+        socket_.sendmsg([data], place, 0, sender)
 held = []
 for port in sys.argv[1:]:
     listener = socket.create_server(("0.0.0.0", int(port)), reuse_port=False)
     held.append(listener)
+    datagrams = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    datagrams.setsockopt(socket.IPPROTO_IP, 8, 1)  # IP_PKTINFO: which of its addresses was asked
+    datagrams.bind(("0.0.0.0", int(port)))
+    threading.Thread(target=echo, args=[datagrams], daemon=True).start()
 print("ready", flush=True)
 sys.stdin.read()
 """
-# Prints those of the (address, port) of its argument that accept a connection.
+# Prints those of the (address, port, protocol) of its argument that accept a connection, or send a datagram back.
 CONNECT = """
 import json, socket, sys
 from concurrent.futures import ThreadPoolExecutor
 def answers(target):
+    address, port, protocol = target
     try:
-        socket.create_connection(tuple(target), timeout=1.5).close()
-        return True
+        if protocol == "tcp":
+            socket.create_connection((address, port), timeout=1.5).close()
+            return True
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
+            asking.settimeout(1.5)
+            asking.connect((address, port))
+            asking.send(b"there?")
+            return asking.recv(100) == b"there?"
     except OSError:
         return False
 targets = json.loads(sys.argv[1])
@@ -72,10 +87,13 @@ def fleet_text() -> str:
     text = text.replace("duty: redacteur}\nlaptops", "duty: technicien}\nlaptops")
     text = text.replace(
         "  - {id: gardien",
-        "  - {id: technicien, name: T, service: accueil, eligible: true, applications: [cadastre]}\n  - {id: gardien",
+        "  - {id: technicien, name: T, service: accueil, eligible: true, applications: [cadastre, voix]}\n"
+        "  - {id: gardien",
     )
     return text.replace(
-        "  - {id: depot", "  - {id: cadastre, name: C, address: 198.51.100.12, port: 8080}\n  - {id: depot"
+        "  - {id: depot",
+        "  - {id: cadastre, name: C, address: 198.51.100.12, port: 8080}\n"
+        "  - {id: voix, name: V, address: 198.51.100.13, port: 5060, protocol: udp}\n  - {id: depot",
     )
 
 
@@ -83,9 +101,13 @@ def wanted(fleet: Fleet, laptop: str) -> Reach:
     """Return what a laptop must reach, from the words of the fleet file alone."""
     post = next(post for post in fleet.posts if post.laptop == laptop)
     duty = next(duty for duty in fleet.duties if duty.id == fleet.teleworker(post.teleworker).duty)
-    found = {(item.address, item.port) for item in fleet.applications if item.everyone or item.id in duty.applications}
+    found = {
+        (item.address, item.port, item.protocol)
+        for item in fleet.applications
+        if item.everyone or item.id in duty.applications
+    }
     pc = next((pc for pc in fleet.office_pcs if pc.name == post.office_pc), None)
-    return found | ({(pc.office_address, 3389)} if pc else set())
+    return found | ({(pc.office_address, 3389, "tcp")} if pc else set())
 
 
 def sh(script: str) -> str:
@@ -104,11 +126,11 @@ class Site:
     everywhere: list[str]
 
     def reached(self, place: str, addresses: list[str]) -> Reach:
-        targets = [(address, port) for address in addresses for port in PORTS]
+        targets = [(address, port, protocol) for address in addresses for port in PORTS for protocol in ("tcp", "udp")]
         name = f"{self.prefix}-{place}"
         command = ["ip", "netns", "exec", name, sys.executable, "-c", CONNECT, json.dumps(targets)]
         done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
-        return {(address, port) for address, port in json.loads(done.stdout)}
+        return {(address, port, protocol) for address, port, protocol in json.loads(done.stdout)}
 
 
 def _build(prefix: str, fleet: Fleet, inner: dict[str, str], outside: list[str]) -> None:
@@ -209,22 +231,22 @@ def test_the_witness_everything_is_reached_without_the_rules(site: Site, tmp_pat
     try:
         own = site.inner[site.fleet.laptops[0].name]
         others = [address for address in site.everywhere if address != own]
-        assert len(site.reached("l0", others)) == len(set(others)) * len(PORTS)
+        assert len(site.reached("l0", others)) == 2 * len(set(others)) * len(PORTS)
     finally:
         kept = tmp_path / "rules"
         kept.write_text(rules, encoding="utf-8")
         sh(f"ip netns exec {site.prefix}-g nft -f {kept}")
 
 
-def test_the_office_reaches_no_laptop_and_no_port_of_the_gateway(site: Site) -> None:
+def test_the_office_reaches_no_laptop_and_of_the_gateway_the_door_of_the_tunnel_alone(site: Site) -> None:
     laptops = [address for name, address in site.inner.items() if name != site.fleet.gateway.name]
-    assert (
-        site.reached("o", [*laptops, site.inner[site.fleet.gateway.name], site.fleet.gateway.office.address]) == set()
-    )
+    gateway = [site.inner[site.fleet.gateway.name], site.fleet.gateway.office.address]
+    assert site.reached("o", [*laptops, *gateway]) == {(address, 51820, "udp") for address in gateway}
 
 
 def test_the_gateway_reaches_its_own_endpoints_for_administration_only(site: Site) -> None:
     ours = [address for name, address in site.inner.items() if name != site.fleet.gateway.name]
     ours += [pc.office_address for pc in site.fleet.office_pcs if isinstance(pc, OfficePc)]
-    updates = {53, 80, 443}  # `firewall_outgoing`: to anywhere
-    assert {port for _address, port in site.reached("g", ours)} - updates == {22}
+    # `firewall_outgoing`: to anywhere
+    updates = {(53, "tcp"), (53, "udp"), (80, "tcp"), (443, "tcp"), (123, "udp")}
+    assert {(port, protocol) for _address, port, protocol in site.reached("g", ours)} - updates == {(22, "tcp")}
