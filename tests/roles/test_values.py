@@ -60,6 +60,8 @@ GOOD = {
     "backup": _store() | {"nomade_kind": "laptop"},
     "desktop": {"nomade_kind": "laptop"},
     "backup_store": _store(),
+    "backup_store-cig": _store(address="198.18.85.9")
+    | {"nomade_kind": "store", "nomade_backup_clients": [{"name": "p", "address": "", "public": "/w"}]},
 }
 BAD: dict[str, tuple[str, dict[str, Any]]] = {
     "nft-rule-in-a-setup-network": ("firewall", {"nomade_setup_networks": ["0.0.0.0/0 }; } #"]}),
@@ -103,6 +105,14 @@ BAD: dict[str, tuple[str, dict[str, Any]]] = {
         "backup_store",
         _store() | {"nomade_backup_clients": [{"name": "p", "address": "*"}]},
     ),
+    "client-without-address-on-a-gateway": (
+        "backup_store",
+        _store() | {"nomade_backup_clients": [{"name": "p", "address": ""}]},
+    ),
+    "unit-option-in-the-store-s-address": (
+        "backup_store",
+        _store(address="198.18.85.9\nUser=root") | {"nomade_kind": "store"},
+    ),
     "unit-option-in-the-store-s-path": ("backup_store", _store() | {"backup_store_path": "/srv/a\nUser=root"}),
     "retention-that-keeps-nothing": (
         "backup_store",
@@ -136,7 +146,7 @@ def _run(folder: Path, cases: dict[str, dict[str, Any]]) -> dict[str, bool]:
 
 @pytest.fixture(scope="module")
 def accepted(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bool]:
-    cases = {f"good-{role}": {"case_role": role} | values for role, values in GOOD.items()}
+    cases = {f"good-{name}": {"case_role": name.partition("-")[0]} | values for name, values in GOOD.items()}
     cases |= {name: {"case_role": role} | values for name, (role, values) in BAD.items()}
     return _run(tmp_path_factory.mktemp("values"), cases)
 

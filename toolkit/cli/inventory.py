@@ -44,6 +44,18 @@ def generate(workspace: Workspace, communes: tuple[str, ...]) -> None:
 
 
 @command.command(
+    help=_(
+        "Print the Ansible inventory of the CIG’s backup stores, for playbooks/backup_store.yml; nothing is written."
+    )
+)
+@options.workspace
+def stores(workspace: Workspace) -> None:
+    from toolkit.backup_inventory import render
+
+    click.echo(render(workspace), nl=False)
+
+
+@command.command(
     "import",
     help=_(
         "Merge lists of machines and people into fleet.yml: spreadsheets (.xlsx, .ods, CSV), GLPI exports, inventories "

@@ -19,12 +19,13 @@ class BackupStore(Model):
     """The machine that keeps the backups: the commune's gateway, or another one that the CIG looks after."""
 
     address: Address | None = None
-    """Where it is when it is not the gateway; laptops reach it through the tunnel."""
+    """Where it is when it is not the gateway; laptops reach it through the tunnel. Without `host_key`: a machine of the
+    CIG that `playbooks/backup_store.yml` prepares."""
     port: Port = 8022
     account: Login = "nomade-store"
     """Whom endpoints log in as, each with its own key and a forced command."""
     host_key: HostKey | None = None
-    """Its public host key (`ssh-ed25519 AAAA…`), with an address; the gateway's is made and read by the toolkit."""
+    """Public host key (`ssh-ed25519 AAAA…`) of a store that others prepare; else the toolkit makes and reads it."""
 
 
 class Backup(Model):
@@ -36,9 +37,9 @@ class Backup(Model):
 def check(document: Document, backup: Backup | None) -> None:
     """Add to `document` what is wrong between the parts of the section."""
     store = backup.store if backup else None
-    if store and (store.address is None) != (store.host_key is None):
+    if store and store.address is None and store.host_key:
         document.report(
             ("backup", "store"),
-            _("a store that is not the gateway needs both address and host_key"),
-            _("give both, or neither: then the gateway keeps the backups"),
+            _("a store with a host_key needs its address"),
+            _("give the address too, or neither: then the gateway keeps the backups"),
         )
