@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from toolkit.probes import Probe
-from toolkit.probes._text import ABSENT, scalar, whole
+from toolkit.probes._text import ABSENT, flag, scalar, whole
 
 COMMAND = f"""
 [ -e /etc/xrdp/xrdp.ini ] && [ -e /etc/xrdp/sesman.ini ] || {{ echo {ABSENT}; exit 0; }}
@@ -20,7 +20,15 @@ certificate=$(sed -n 's/^certificate=//p' /etc/xrdp/xrdp.ini | tail -n 1)
 echo "subject=$(openssl x509 -noout -subject -nameopt multiline -in "${{certificate:-/etc/xrdp/cert.pem}}" 2>/dev/null |
   sed -n 's/^ *commonName *= //p')"
 group=$(sed -n 's/^TerminalServerUsers=//p' /etc/xrdp/sesman.ini | tail -n 1)
-echo "members=$(getent group "${{group:-tsusers}}" | cut -d: -f4)"
+members=$(getent group "${{group:-tsusers}}" | cut -d: -f4)
+echo "members=$members"
+stack=/etc/pam.d/xrdp-sesman
+! grep -qs '^@include common-auth' "$stack" || stack="$stack /etc/pam.d/common-auth"
+if grep -qsE '^auth[[:space:]].*pam_faillock\\.so +authfail' $stack; then echo counted=yes; else echo counted=no; fi
+echo "limit=$(sed -n 's/^deny *= *//p' /etc/security/faillock.conf 2>/dev/null)"
+for login in $(echo "$members" | tr , ' '); do
+  echo "failures.$login=$(faillock --user "$login" 2>/dev/null | grep -c ' V$')"
+done
 echo end
 """
 
@@ -31,6 +39,9 @@ echo end
 # key=640 root xrdp
 # subject=valsorbe-bureau-1
 # members=cmartin
+# counted=yes
+# limit=5
+# failures.cmartin=0
 # end
 FACTS = {
     "security_layer": "xrdp.Globals.security_layer",
@@ -65,7 +76,20 @@ def parse(text: str) -> dict[str, object]:
     facts: dict[str, object] = {name: scalar(values.get(place, "")) for name, place in FACTS.items()}
     facts["protocols"] = [item.strip() for item in values.get(FACTS["protocols"], "").split(",")]
     members = [login for login in values["members"].split(",") if login]
+    facts |= _guesses(values)
     return facts | {"installed": True, "key": values["key"], "subject": values["subject"], "members": members}
+
+
+def _guesses(values: dict[str, str]) -> dict[str, object]:
+    """Return whether wrong passwords are counted, and who had too many since the last right one; nothing if unasked."""
+    if "counted" not in values:
+        return {}
+    limit = scalar(values.get("limit") or "3")  # faillock.conf(5): 3 when nothing is written
+    failures = {name[9:]: scalar(value) for name, value in values.items() if name.startswith("failures.")}
+    if not isinstance(limit, int) or not all(isinstance(count, int) for count in failures.values()):
+        raise ValueError("a number of wrong passwords is none")
+    guessed = sorted(login for login, count in failures.items() if isinstance(count, int) and count >= limit)
+    return {"counted": flag(values["counted"]), "locked_out": guessed}
 
 
 PROBE = Probe(name="remote_desktop", command=COMMAND, parse=parse)
