@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from toolkit.collect import Failure, build_script, collect, collect_one, new_non
 from toolkit.errors import BadInputError, UnreachableError
 from toolkit.finding import EndpointStatus, Evidence, Section, SectionStatus
 from toolkit.probes import Probe, registry
+from toolkit.probes._shared import SHARED
 from toolkit.transport.base import HostKeyChangedError, NotEnrolledError, Result, Route
 from toolkit.transport.local import LocalTransport
 
@@ -118,6 +120,55 @@ def test_what_the_first_pass_ended_is_not_asked_again(tmp_path: Path, monkeypatc
     assert outcome(sections["once"]) == (SectionStatus.OK, 0, "fine\n")
     assert outcome(sections["slow"]) == (SectionStatus.OK, 0, "slow\n")
     assert (tmp_path / "count").read_text() == "x\n"
+
+
+def sharing(name: str, share: str) -> Probe:
+    return replace(probe(name, f'echo "{name} ${{{share}?}}"', timeout=1), shares=(share,))
+
+
+def test_what_probes_share_is_asked_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(SHARED, "news", f"echo x >>{tmp_path}/count; echo fine")
+    sections = ask(sharing("one", "news"), probe("two", 'echo "${news-nothing}"'), sharing("three", "news"))
+    assert outcome(sections["one"]) == (SectionStatus.OK, 0, "one fine\n")
+    assert outcome(sections["three"]) == (SectionStatus.OK, 0, "three fine\n")
+    assert (tmp_path / "count").read_text() == "x\n"
+
+
+def test_a_shared_question_that_fails_or_hangs_costs_only_those_that_share_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(collect_module, "QUICK_SECONDS", 1)
+    monkeypatch.setitem(SHARED, "broken", "echo half; exit 3")
+    monkeypatch.setitem(SHARED, "stuck", "echo half; sleep 60")
+    sections = ask(
+        probe("before", "echo fine"), sharing("a", "broken"), sharing("b", "stuck"), sharing("c", "stuck"),
+        probe("after", "echo fine"),
+    )  # fmt: skip
+    assert sections["a"].status is SectionStatus.FAILED
+    assert {sections[name].status for name in "bc"} == {SectionStatus.TIMEOUT}
+    assert "half" not in "".join(section.text for section in sections.values())
+    assert {outcome(sections[name]) for name in ("before", "after")} == {(SectionStatus.OK, 0, "fine\n")}
+
+
+def states(*units: str) -> str:
+    return "".join(f"Id={unit}\nLoadState=loaded\nActiveState=active\nUnitFileState=\n\n" for unit in units)
+
+
+@pytest.mark.parametrize("lost", [False, True])
+def test_every_probe_is_given_the_states_of_its_own_units(monkeypatch: pytest.MonkeyPatch, *, lost: bool) -> None:
+    def answer(units: Iterable[str]) -> str:
+        return f"printf '%s' '{states(*units).rstrip()}'" + (" | sed 2d" if lost else "")
+
+    monkeypatch.setattr(collect_module, "unit_states", answer)
+    printing = probe("x", "printf '%s\\n\\n' \"${units:?}\"")
+    wanted = {"one": ("a.service", "b.service"), "two": ("*",), "three": ("a.service", "c.timer")}
+    sections = ask(
+        *(replace(printing, name=name, units=units) for name, units in wanted.items()), probe("four", "echo fine")
+    )
+    for name, units in wanted.items():
+        if lost:
+            assert sections[name].status is SectionStatus.FAILED
+        else:
+            assert outcome(sections[name]) == (SectionStatus.OK, 0, states(*units) + "\n\n"), name
+    assert outcome(sections["four"]) == (SectionStatus.OK, 0, "fine\n")
 
 
 def test_every_byte_comes_back(tmp_path: Path) -> None:

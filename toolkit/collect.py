@@ -8,12 +8,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import accumulate
 from shlex import quote
 
 from toolkit.errors import UnreachableError
 from toolkit.finding import EndpointStatus, Evidence, Section, SectionStatus
 from toolkit.i18n import _
 from toolkit.probes import Probe
+from toolkit.probes._shared import UNIT_PROPERTIES, ask, ask_units, unit_states
 from toolkit.transport.base import HostKeyChangedError, NotEnrolledError, Result, Route, Transport
 
 PARALLEL = 16
@@ -39,6 +41,19 @@ printf '\\n@ begin %s\\n' "$1"
 held=$(exec 9>&1 >&4 2>&1 </dev/null 3>&-; eval "$2")
 printf '\\n@ exit %s\\n\\n@ end %s\\n' "$?" "$1" && printf '%s ' "$1" >&3
 }
+"""
+
+# A question that several probes share is asked aside: in the shell that runs them all, out of reach of their output.
+_ASIDE = "</dev/null 3>&- 4>&-"
+_STATES = """\
+states() {{
+set -f; IFS='
+'; n=0
+set -- $({command} 2>/dev/null)
+set +f; unset IFS
+[ $# -eq {lines} ] || return
+{slices}}}
+states {aside}
 """
 
 # In the second, `timeout` ends the command, `head` ends its output, a second `timeout` ends the wait for whatever the
@@ -81,16 +96,51 @@ def _room(probe: Probe) -> int:
 
 def build_script(probes: Sequence[Probe], nonce: str) -> str:
     """Return the POSIX-sh script that runs each probe's command and prints its output between borders."""
-    commands = "".join(f"c_{probe.name}={quote(probe.command)}\n" for probe in probes)
-    quick = "".join(f'quick {probe.name} "$c_{probe.name}"\n' for probe in probes)
+    shares = list(dict.fromkeys(name for probe in probes for name in probe.shares))
+    commands = "".join(
+        [f"s_{name}={quote(ask(name))}\n" for name in shares]
+        + [f"n_{probe.name}={quote(ask_units(probe.units))}\n" for probe in probes if probe.units]
+        + [f"c_{probe.name}={quote(probe.command)}\n" for probe in probes]
+    )
     frame = _FRAME.replace("{seconds}", str(QUICK_SECONDS)).replace("{longer}", str(QUICK_SECONDS + 2))
     frame = frame.replace("{bytes}", str(_QUICK_BYTES)).replace("@", nonce)
-    second = [
-        f'careful {probe.name} {probe.timeout:g} {probe.timeout + 2:g} {_room(probe)} "$c_{probe.name}"\n'
-        for probe in probes
-    ]
-    texts = f"commands={quote(commands)}\nquick={quote(_QUICK.replace('@', nonce) + quick)}\n"
-    return "".join([texts, frame, *second, "}\nmain\n"])
+    texts = f"commands={quote(commands)}\nquick={quote(_QUICK.replace('@', nonce) + _first_pass(probes))}\n"
+    return "".join([texts, frame, *map(_second, probes), "}\nmain\n"])
+
+
+def _first_pass(probes: Sequence[Probe]) -> str:
+    """Return the calls of the first pass; what probes share is asked before the first of them."""
+    lines: dict[str, None] = {}  # each line once, in order
+    for probe in probes:
+        lines |= {f'eval "$s_{name}" {_ASIDE}\n': None for name in probe.shares}
+        if probe.units:
+            lines[_states([other for other in probes if other.units])] = None
+            lines[f"units=$u_{probe.name}\n"] = None
+        lines[f'quick {probe.name} "$c_{probe.name}"\n'] = None
+    return "".join(lines)
+
+
+def _states(probes: Sequence[Probe]) -> str:
+    """Return the sh that asks systemd once for the units of all these probes, and keeps each one's blocks for it.
+
+    Of an answer that is not one line for each property, nobody gets anything.
+    """
+    size = len(UNIT_PROPERTIES)
+    lasts = accumulate(len(probe.units) for probe in probes)
+    block = "\n".join(f"${place}" for place in range(1, size + 1))
+    slices = "".join(
+        f'while [ $((n += 1)) -le {last} ]; do {kept}="${{{kept}-}}{block}\n\n"; shift {size}; done; n={last}\n'
+        for kept, last in zip((f"u_{probe.name}" for probe in probes), lasts, strict=True)
+    )
+    units = [unit for probe in probes for unit in probe.units]
+    return _STATES.format(command=unit_states(units), lines=len(units) * size, slices=slices, aside=_ASIDE)
+
+
+def _second(probe: Probe) -> str:
+    """Return the call of the second pass, in which a command asks for itself all that it builds on."""
+    parts = [*(f"s_{name}" for name in probe.shares), *([f"n_{probe.name}"] if probe.units else []), f"c_{probe.name}"]
+    script = "".join(f"${part}" for part in parts)
+    return f'careful {probe.name} {probe.timeout:g} {probe.timeout + 2:g} {_room(probe)} "{script}"\n'
 
 
 def _text(raw: bytes) -> str:

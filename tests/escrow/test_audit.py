@@ -40,7 +40,7 @@ def judge(escrow: ModuleType, call: Call, identities: list[tuple[Path, str]]) ->
         "escrow_kept": [made["ciphertext_sha256"]],
         "escrow_unread": [made["ciphertext_sha256"]],
     }
-    command = registry()["recovery_keys"].command.replace("/var/lib/nomade/escrow", str(escrow.RECORDS))
+    command = registry()["recovery_keys"].alone.replace("/var/lib/nomade/escrow", str(escrow.RECORDS))
 
     def failing(**changes: Any) -> set[str]:
         text = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=True).stdout

@@ -201,7 +201,7 @@ def test_f019_neither_key_nor_passphrase_is_seen_anywhere(
     monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
     (laptop.folder / "passphrase").write_bytes(b"of no use")
     assert not laptop.apply(), "the key that was read authorises"
-    command = registry()["recovery_keys"].command.replace("/var/lib/nomade/escrow", str(laptop.records))
+    command = registry()["recovery_keys"].alone.replace("/var/lib/nomade/escrow", str(laptop.records))
     evidence = subprocess.run(["sh", "-c", command], capture_output=True, check=True).stdout
     (tmp_path / "evidence").write_bytes(evidence)
     has_converged(laptop, people, former)

@@ -25,21 +25,21 @@ EXAMPLES = {
 
 @pytest.mark.parametrize("probe", PROBES, ids=lambda probe: probe.name)
 def test_command_is_valid_posix_shell(probe: Probe) -> None:
-    checked = subprocess.run(["sh", "-n"], input=probe.command, text=True, capture_output=True, check=False)
+    checked = subprocess.run(["sh", "-n"], input=probe.alone, text=True, capture_output=True, check=False)
     assert checked.returncode == 0, checked.stderr
 
 
 @pytest.mark.parametrize("probe", PROBES, ids=lambda probe: probe.name)
 def test_command_only_reads(probe: Probe) -> None:
     words = r"(^|[\s;|&])(rm|mv|cp|tee|touch|mkdir|install|chmod|chown|kill|systemctl (start|stop|restart|enable))\s"
-    assert not re.search(words, probe.command)
-    assert not re.search(r">\s*(?!/dev/null|&1)[/\w]", probe.command), "writes to a file"
+    assert not re.search(words, probe.alone)
+    assert not re.search(r">\s*(?!/dev/null|&1)[/\w]", probe.alone), "writes to a file"
 
 
 @pytest.mark.parametrize("probe", PROBES, ids=lambda probe: probe.name)
 def test_f019_command_asks_for_no_secret(probe: Probe) -> None:
     for secret in ("private-key", "preshared", "wg show all dump", " dump)", "showconf", "cat /etc/shadow"):
-        assert secret not in probe.command.lower().replace('"presharedkey" && $3 == "refused"', "")
+        assert secret not in probe.alone.lower().replace('"presharedkey" && $3 == "refused"', "")
 
 
 @pytest.mark.parametrize(("name", "text"), sorted(EXAMPLES), ids=lambda value: str(value)[:20])

@@ -13,6 +13,8 @@ from functools import cache
 from types import MappingProxyType
 from typing import Any
 
+from toolkit.probes._shared import ask, ask_units
+
 
 @dataclass(frozen=True)
 class Probe:
@@ -21,6 +23,9 @@ class Probe:
     `command` is POSIX sh, read-only, run as root with `LC_ALL=C`; it prints no secret. `parse` turns its output into
     facts (JSON values) and raises `ValueError` on anything it does not expect. `timeout` is in seconds, `limit` in
     bytes of output. `exit_codes` are those that are an answer: any other means that the command failed.
+
+    `shares` names questions of `_shared.SHARED` whose answers the command finds in variables; `units` are systemd units
+    whose state it finds in `${units:?}`. Both are asked once for all probes.
     """
 
     name: str
@@ -29,6 +34,13 @@ class Probe:
     timeout: float = 10.0
     limit: int = 262_144
     exit_codes: frozenset[int] = frozenset({0})
+    shares: tuple[str, ...] = ()
+    units: tuple[str, ...] = ()
+
+    @property
+    def alone(self) -> str:
+        """The command with all that it builds on, to be run without any other probe."""
+        return "".join([*map(ask, self.shares), ask_units(self.units) if self.units else "", self.command])
 
 
 @cache

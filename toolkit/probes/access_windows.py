@@ -11,7 +11,7 @@ COMMAND = f"""
 [ -e /etc/nomade/access.json ] || {{ echo {ABSENT}; exit 0; }}
 grep -q '"enforced": true' /etc/nomade/access.json && echo enforced yes || echo enforced no
 nft list table inet nomade_access >/dev/null 2>&1 && echo table yes || echo table no
-echo "now $(date +%s)"
+echo "now ${{now?}}"
 echo "ran $(stat -c %Y /run/nomade-access/state.json 2>/dev/null || echo 0)"
 held() {{ tr -d ' \\n\\t' | grep -o "$1" | grep -oE '[0-9]+([.][0-9]+){{3}}' | sort -u | tr '\\n' ,; }}
 echo "to_hold $(held '"quarantine":\\[[^]]*]' < /etc/nomade/access.json)"
@@ -47,4 +47,4 @@ def _addresses(text: str) -> set[str]:
     return {str(IPv4Address(part)) for part in text.split(",") if part}
 
 
-PROBE = Probe(name="access_windows", command=COMMAND, parse=parse)
+PROBE = Probe(name="access_windows", command=COMMAND, parse=parse, shares=("now",))

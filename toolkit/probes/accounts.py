@@ -8,7 +8,7 @@ from toolkit.probes import Probe
 from toolkit.probes._text import whole
 
 COMMAND = r"""
-echo "today $(( $(date +%s) / 86400 ))"
+echo "today $(( ${now?} / 86400 ))"
 awk -F: '
   FILENAME == "/etc/shadow" {
     kind = "other"
@@ -83,4 +83,4 @@ def _no_login(shell: str) -> bool:
     return shell.rsplit("/", 1)[-1] in NO_LOGIN
 
 
-PROBE = Probe(name="accounts", command=COMMAND, parse=parse)
+PROBE = Probe(name="accounts", command=COMMAND, parse=parse, shares=("now",))

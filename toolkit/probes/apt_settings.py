@@ -6,8 +6,10 @@ import re
 
 from toolkit.probes import Probe
 
+# Without a foreign architecture to start from, apt would start dpkg to learn of some.
 COMMAND = """
-apt-config dump | grep -E '^(APT::(Periodic|Get::Allow)|Acquire::Allow|Unattended-Upgrade)' || true
+apt-config -o APT::Architectures::=any dump |
+  grep -E '^(APT::(Periodic|Get::Allow)|Acquire::Allow|Unattended-Upgrade)' || true
 if [ -x /usr/bin/unattended-upgrade ]; then echo 'installed installed'; else echo 'installed no'; fi
 """
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 
 from toolkit.probes import Probe
+from toolkit.probes._shared import each
 from toolkit.probes._text import scalar, whole
 
-COMMAND = """
-systemctl show --property=ActiveState --property=UnitFileState -- auditd.service | sed 's/^/unit /'
-sed -n 's/^\\([a-z_]*\\) *= */conf \\1=/p' /etc/audit/auditd.conf 2>/dev/null
-sed -n 's/^-/built -/p' /etc/audit/audit.rules 2>/dev/null
+_STATE = each("${units:?}", 'ActiveState=* | UnitFileState=*) echo "unit $line"')
+COMMAND = f"""
+{_STATE}
+sed -n -e 's/^\\([a-z_]*\\) *= */conf \\1=/p' -e 's/^-/built -/p' \\
+  /etc/audit/auditd.conf /etc/audit/audit.rules 2>/dev/null
 if command -v auditctl > /dev/null; then auditctl -l 2>/dev/null | sed -n 's/^-/loaded -/p'; fi
 echo end
 """
@@ -50,4 +52,4 @@ def parse(text: str) -> dict[str, object]:
     return facts | state | {kind: sorted(found) for kind, found in subjects.items()}
 
 
-PROBE = Probe(name="audit_trail", command=COMMAND, parse=parse)
+PROBE = Probe(name="audit_trail", command=COMMAND, parse=parse, units=("auditd.service",))

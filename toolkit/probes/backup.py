@@ -6,20 +6,19 @@ from datetime import datetime
 from typing import Any
 
 from toolkit.probes import Probe
+from toolkit.probes._shared import ACTIVE_ENABLED
 from toolkit.probes._text import ABSENT, document, whole
 
+UNITS = ("nomade-backup.timer", "nomade-backup-drill.timer", "nomade-backup.service", "nomade-backup-drill.service")
 # The repository is asked without lock and cache, so that nothing is written. A store that does not answer is no error:
 # then only what the endpoint noted itself is known. Of the record all but the encrypted password.
 COMMAND = rf"""
 folder=/etc/nomade/backup
 if [ ! -s "$folder/settings.json" ] || [ ! -s "$folder/password" ]; then echo {ABSENT}; exit 0; fi
 set -e
-uuid=$(cat "$folder/repository")
-echo "now $(date +%s)"
-for unit in nomade-backup.timer nomade-backup-drill.timer nomade-backup.service nomade-backup-drill.service; do
-  echo "$unit $(systemctl show --value --property=ActiveState "$unit") \
-$(systemctl show --value --property=UnitFileState "$unit")"
-done
+read -r uuid <"$folder/repository"
+echo "now ${{now?}}"
+{ACTIVE_ENABLED}
 echo record
 grep -v '"ciphertext":' "/var/lib/nomade/secrets/$uuid.json" 2>/dev/null || echo null
 echo
@@ -88,8 +87,7 @@ def _split(lines: list[str]) -> tuple[dict[str, list[str]], dict[str, Any]]:
     if -1 in places or places != sorted(places):
         raise ValueError("a part is missing")
     head = {words[0]: words[1:] for line in lines[: places[0]] if (words := line.split())}
-    wanted = {"now", *(f"nomade-backup{unit}" for unit in (".timer", "-drill.timer", ".service", "-drill.service"))}
-    if set(head) != wanted or not all(head.values()):
+    if set(head) != {"now", *UNITS} or not all(head.values()):
         raise ValueError("not the units that were asked for")
     ends = [*places[1:], len(lines)]
     bodies = ("\n".join(lines[start + 1 : end]) for start, end in zip(places, ends, strict=True))
@@ -145,4 +143,4 @@ def _ended(state: dict[str, Any], name: str, service: list[str]) -> str:
     return str(attempt.get("result"))
 
 
-PROBE = Probe(name="backup", command=COMMAND, parse=parse, timeout=40.0)
+PROBE = Probe(name="backup", command=COMMAND, parse=parse, timeout=40.0, shares=("now",), units=UNITS)

@@ -6,19 +6,19 @@ What endpoints sent is seen here from outside: no endpoint can claim a backup th
 from __future__ import annotations
 
 from toolkit.probes import Probe
+from toolkit.probes._shared import ACTIVE_ENABLED
 from toolkit.probes._text import ABSENT, document, whole
 
+UNITS = ("nomade-backup-store.socket", "nomade-backup-retention.timer")
 # Of authorized_keys the options without the keys; of the repositories the newest snapshot's date.
 COMMAND = rf"""
 folder=/etc/nomade/backup-store
 program=/usr/local/libexec/nomade-backup-store
 if [ ! -s "$folder/authorized_keys" ] || [ ! -x "$program" ]; then echo {ABSENT}; exit 0; fi
 set -e
-echo "now $(date +%s)"
-for unit in nomade-backup-store.socket nomade-backup-retention.timer; do
-  echo "unit $unit $(systemctl show --value --property=ActiveState "$unit") \
-$(systemctl show --value --property=UnitFileState "$unit")"
-done
+echo "now ${{now?}}"
+mark='unit '
+{ACTIVE_ENABLED}
 if grep -q 'exec rclone serve restic --stdio --append-only ' "$program"; then
   echo "append-only yes"
 else
@@ -110,4 +110,4 @@ def _retention(now: int, installed: int, text: str) -> dict[str, object]:
     return {"retention_age_days": (now - state["time"]) // 86400, "retention_failed": failed}
 
 
-PROBE = Probe(name="backup_store", command=COMMAND, parse=parse, timeout=20.0)
+PROBE = Probe(name="backup_store", command=COMMAND, parse=parse, timeout=20.0, shares=("now",), units=UNITS)

@@ -8,11 +8,11 @@ from typing import Any
 from toolkit.probes import Probe
 from toolkit.probes._text import document
 
-COMMAND = """
+COMMAND = r"""
 container=none
 [ ! -s /run/systemd/container ] || read -r container </run/systemd/container || true
 echo "container $container"
-lsblk --json --output NAME,TYPE,FSTYPE,UUID,MOUNTPOINTS
+printf '%s\n' "${disks?}"
 """
 
 # container none
@@ -75,4 +75,4 @@ def _devices(devices: list[Any], *, encrypted: bool) -> Iterator[tuple[dict[str,
         yield from _devices(device.get("children") or [], encrypted=below)
 
 
-PROBE = Probe(name="block_devices", command=COMMAND, parse=parse)
+PROBE = Probe(name="block_devices", command=COMMAND, parse=parse, shares=("disks",))

@@ -9,14 +9,16 @@ from toolkit.probes._text import whole
 COMMAND = """
 sed -n 's/^[[:space:]]*\\([^#[:space:]]\\)/volume \\1/p' /etc/crypttab 2>/dev/null
 if command -v cryptsetup >/dev/null; then
-  lsblk --raw --noheadings --output PATH,FSTYPE | awk '$2 == "crypto_LUKS" && !seen[$1]++ { print $1 }' |
-    while read -r device; do
-      cryptsetup luksDump --dump-json-metadata "$device" 2>/dev/null | awk -F '"' -v device="$device" '
-        /^  "/ { inside = ($2 == "tokens") }
-        inside && /^      "type":/ { print "token", device, $4 }
-        inside && /^      "tpm2-pin": *true/ { print "code", device }
-      '
-    done
+  seen=
+  for device in ${encrypted?}; do
+    case " $seen " in *" $device "*) continue ;; esac
+    seen="$seen $device"
+    cryptsetup luksDump --dump-json-metadata "$device" 2>/dev/null | awk -F '"' -v device="$device" '
+      /^  "/ { inside = ($2 == "tokens") }
+      inside && /^      "type":/ { print "token", device, $4 }
+      inside && /^      "tpm2-pin": *true/ { print "code", device }
+    '
+  done
 fi
 echo end
 """
@@ -64,4 +66,4 @@ def _asks(fields: list[str]) -> bool:
     return typed or secret in THROWN_AWAY or "tpm2-pin=true" in options or "tpm2-pin=yes" in options
 
 
-PROBE = Probe(name="disk_unlock", command=COMMAND, parse=parse)
+PROBE = Probe(name="disk_unlock", command=COMMAND, parse=parse, shares=("disks", "encrypted"))

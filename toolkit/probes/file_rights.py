@@ -5,22 +5,25 @@ from __future__ import annotations
 from toolkit.probes import Probe
 from toolkit.probes._text import whole
 
-COMMAND = """
+WATCHED = ("/etc/shadow", "/etc/gshadow", "/usr/bin/su", "/etc/wireguard/nomade.key")
+# Of the tunnel's folder also what others may read; its key then comes twice.
+COMMAND = f"""
 set --
-for file in /etc/shadow /etc/gshadow /usr/bin/su /etc/wireguard/nomade.key; do
+for file in {" ".join(WATCHED)}; do
   if [ -e "$file" ]; then set -- "$@" "$file"; else echo "none $file"; fi
 done
-[ $# -eq 0 ] || stat -c '%a %U %G %n' "$@"
-find /etc/wireguard -type f ! -perm 600 -printf '%m %u %g %p\\n' 2>/dev/null
+[ ! -d /etc/wireguard ] || set -- "$@" /etc/wireguard
+[ $# -eq 0 ] || find "$@" \\( {" -o ".join(f"-path {path}" for path in WATCHED)} \\
+  -o -type f ! -perm 600 \\) -printf '%m %u %g %p\\n' 2>/dev/null
 echo end
 """
+
 
 # 640 root shadow /etc/shadow
 # 640 root shadow /etc/gshadow
 # 4755 root root /usr/bin/su
 # none /etc/wireguard/nomade.key
 # end
-WATCHED = ("/etc/shadow", "/etc/gshadow", "/usr/bin/su", "/etc/wireguard/nomade.key")
 
 
 def parse(text: str) -> dict[str, object]:

@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 from toolkit.probes import Probe
+from toolkit.probes._shared import each
 from toolkit.probes._text import whole
 
-COMMAND = """
-getent passwd | awk -F: '$3 == 0 || ($3 >= 1000 && $3 < 60000) || $6 ~ "^/home/" { print "home", $1, $6 }'
+_HOMES = each(
+    "${people?}",
+    """*) IFS=:; set -- $line
+    case $3:$6 in 0:* | *:/home/*) echo "home $1 $6" ;;
+    *) [ "$3" -lt 1000 ] || [ "$3" -ge 60000 ] || echo "home $1 $6" ;; esac""",
+)
+COMMAND = f"""
+{_HOMES}
 find /root /home -xdev -maxdepth 3 \\( -path '/home/*/*' -o -path '/root/*' \\) -type d ! -name .ssh -prune -o \\
   \\( -path '/home/*' ! -path '/home/*/*' -o -path '*/.ssh*' -o -name .rhosts -o -name .shosts -o -name .netrc \\
   -o -name .forward -o -name .profile -o -name '.bash*' -o -name '.x*' \\) -printf '%y %m %u %p\\n' 2>/dev/null
@@ -53,4 +60,4 @@ def parse(text: str) -> dict[str, object]:
     }
 
 
-PROBE = Probe(name="home_files", command=COMMAND, parse=parse)
+PROBE = Probe(name="home_files", command=COMMAND, parse=parse, shares=("people",))

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from toolkit.probes import Probe
+from toolkit.probes._shared import each
 from toolkit.probes._text import whole
 
-COMMAND = """
-getent passwd | {
-  set --
-  while IFS=: read -r _ _ number _ _ folder _; do
-    if [ "$number" -ge 1000 ] && [ "$number" -lt 60000 ] && [ -d "$folder" ]; then set -- "$@" "$folder"; fi
-  done
-  [ $# -eq 0 ] || stat -c '%a %n' -- "$@"
-}
+_FOLDERS = each(
+    "${people?}",
+    """*) IFS=:; set -- $line
+    [ "$3" -lt 1000 ] || [ "$3" -ge 60000 ] || [ ! -d "$6" ] || folders="$folders:$6\"""",
+)
+COMMAND = f"""
+folders=
+{_FOLDERS}
+set -f; IFS=:
+set -- ${{folders#:}}
+[ $# -eq 0 ] || stat -c '%a %n' -- "$@"
 echo end
 """
 
@@ -31,4 +35,4 @@ def parse(text: str) -> dict[str, object]:
     }
 
 
-PROBE = Probe(name="homes", command=COMMAND, parse=parse)
+PROBE = Probe(name="homes", command=COMMAND, parse=parse, shares=("people",))

@@ -8,9 +8,10 @@ from toolkit.probes import Probe
 from toolkit.probes._text import whole
 
 COMMAND = """
-echo "host $(cat /proc/sys/kernel/hostname)"
+read -r host </proc/sys/kernel/hostname
+echo "host $host"
 for file in /etc/issue /etc/issue.net; do
-  [ ! -e "$file" ] || sed "s|^|$file |" "$file"
+  [ ! -e "$file" ] || while IFS= read -r line || [ -n "$line" ]; do printf '%s %s\\n' "$file" "$line"; done <"$file"
 done
 echo end
 """

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from toolkit.probes import Probe
+from toolkit.probes._shared import each
 from toolkit.probes._text import pairs
 
-COMMAND = """
-set -e
-systemd-analyze cat-config systemd/journald.conf | sed -n 's/^[[:space:]]*\\([A-Za-z]*\\)[[:space:]]*=/value \\1=/p'
+_VALUES = each(
+    "${daemons?}",
+    "'#'* | ';'*)",
+    "'['*) section=$line",
+    """*=*) case $section in '[Journal]'*) echo "value $line" ;; esac""",
+)
+COMMAND = f"""
+{_VALUES}
 if [ -d /var/log/journal ]; then echo 'folder=yes'; else echo 'folder=no'; fi
 """
 
@@ -24,7 +30,7 @@ def parse(text: str) -> dict[str, object]:
         raise ValueError("cut at the end")
     values: dict[str, str] = {}
     for line in lines[:-1]:
-        values |= pairs(line, "=")
+        values |= {" ".join(key.split()): value for key, value in pairs(line, "=").items()}
     storage = values.get("value Storage") or "auto"
     folder = lines[-1] == "folder=yes"
     return {
@@ -35,4 +41,4 @@ def parse(text: str) -> dict[str, object]:
     }
 
 
-PROBE = Probe(name="journal", command=COMMAND, parse=parse)
+PROBE = Probe(name="journal", command=COMMAND, parse=parse, shares=("daemons",))

@@ -23,7 +23,9 @@ if command -v modprobe > /dev/null; then
   modprobe -c | grep -E '^(install|blacklist) '
 fi
 printf 'command-line'
-for word in $(cat /proc/cmdline); do
+read -r words </proc/cmdline
+set -f
+for word in $words; do
   case $word in --) break ;; esac
   case ${{word%%=*}} in {"|".join(WORDS)}) printf ' %s' "$word" ;; esac
 done

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from toolkit.probes import Probe
 from toolkit.probes._text import scalar, whole
 
@@ -50,17 +52,19 @@ while read -r _ _ _ parent _ <"/proc/$pid/stat" && [ "${{parent:-0}}" -gt 1 ]; d
   read -r program <"/proc/$pid/comm"
   case $program in sshd*) break ;; esac
 done
-awk '/^Max core file size/ {{ print "session/core=" $6 }}' "/proc/$pid/limits"
+while read -r line; do
+  case $line in 'Max core file size'*) set -- $line; echo "session/core=$6"; break ;; esac
+done <"/proc/$pid/limits"
 cd /proc/sys || exit
-grep -s '' {" ".join(SETTINGS + PER_INTERFACE)} | sed 's/:/=/'
+grep -s '' {" ".join(SETTINGS + PER_INTERFACE)}
 echo end
 """
 
 # session/core=0
-# kernel/kptr_restrict=2
-# net/ipv4/ip_local_port_range=32768	65535
-# net/ipv4/conf/all/rp_filter=2
-# net/ipv4/conf/eth0/rp_filter=2
+# kernel/kptr_restrict:2
+# net/ipv4/ip_local_port_range:32768	65535
+# net/ipv4/conf/all/rp_filter:2
+# net/ipv4/conf/eth0/rp_filter:2
 # end
 
 
@@ -71,10 +75,10 @@ def parse(text: str) -> dict[str, object]:
     facts: dict[str, object] = {}
     values: dict[str, set[str | int]] = {_dotted(name): set() for name in PER_INTERFACE if "ipv6" in name}
     for line in whole(text):
-        path, separator, value = line.partition("=")
-        if not separator:
+        path, *values_ = re.split("[:=]", line, maxsplit=1)
+        if not values_:
             raise ValueError(f"not a setting: {line!r}")
-        found = scalar(" ".join(value.split()))
+        found = scalar(" ".join(values_[0].split()))
         parts = path.split("/")
         if parts[:1] == ["net"] and len(parts) == 5:
             values.setdefault(_dotted("/".join([*parts[:3], "*", parts[4]])), set()).add(found)

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from toolkit.probes import Probe
+from toolkit.probes._shared import each
 from toolkit.probes._text import whole
 
 FOLDERS = ("/dev/shm", "/tmp")  # noqa: S108 — their names, nothing is written there
+_MOUNTS = each(
+    "${mounts?}",
+    f"""{" | ".join(f"*' {folder} '*" for folder in FOLDERS)}) IFS=' '; set -- $line
+    case $2 in {" | ".join(FOLDERS)}) echo "$2 $4" ;; esac""",
+)
 COMMAND = f"""
-while read -r source folder type options rest; do
-  case $folder in {"|".join(FOLDERS)}) echo "$folder $options" ;; esac
-done < /proc/mounts
+{_MOUNTS}
 echo end
 """
 
@@ -29,4 +33,4 @@ def parse(text: str) -> dict[str, object]:
     return facts
 
 
-PROBE = Probe(name="mount_options", command=COMMAND, parse=parse)
+PROBE = Probe(name="mount_options", command=COMMAND, parse=parse, shares=("mounts",))

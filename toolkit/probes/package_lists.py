@@ -8,7 +8,7 @@ from toolkit.probes._text import pairs, take
 # The stamp is touched after each refresh that succeeded; without it the date of the folder is the best there is.
 COMMAND = """
 set -e
-echo "now $(date +%s)"
+echo "now ${now?}"
 set -- /var/lib/apt/lists/*_Packages*
 if [ -e "$1" ]; then echo "lists $#"; else echo 'lists 0'; fi
 stamp=/var/lib/apt/periodic/update-success-stamp
@@ -28,4 +28,4 @@ def parse(text: str) -> dict[str, object]:
     return {"age_days": (now - refreshed) // 86400 if lists else NEVER, "lists": lists}
 
 
-PROBE = Probe(name="package_lists", command=COMMAND, parse=parse)
+PROBE = Probe(name="package_lists", command=COMMAND, parse=parse, shares=("now",))

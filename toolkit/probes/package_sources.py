@@ -16,8 +16,10 @@ for file in /var/lib/apt/lists/*_InRelease /var/lib/apt/lists/*_Release; do
   esac
   echo "$state ${file##*/}"
 done
-grep -rliE '^deb.*\[.*(trusted|allow-insecure) *= *yes|^(trusted|allow-insecure): *yes' \
-  /etc/apt/sources.list /etc/apt/sources.list.d 2>/dev/null | sed 's/^/forced /'
+for file in $(grep -rliE '^deb.*\[.*(trusted|allow-insecure) *= *yes|^(trusted|allow-insecure): *yes' \
+  /etc/apt/sources.list /etc/apt/sources.list.d 2>/dev/null); do
+  echo "forced $file"
+done
 echo end
 """
 

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 from toolkit.probes import Probe
+from toolkit.probes._shared import each
 from toolkit.probes._text import whole
 
-# dpkg's database read as text: asking dpkg-query costs several times as much.
-COMMAND = r"""
-awk '
-  /^Package: / { package = $2 }
-  /^Status: / && ($2 == "hold" || $3 != "ok" || $4 !~ /^(installed|config-files|not-installed)$/) {
-    print "state", $2 "," $3 "," $4, package
-  }
-' /var/lib/dpkg/status
-grep -h '^Origin: ' /var/lib/apt/lists/*_InRelease /var/lib/apt/lists/*_Release 2>/dev/null | sort -u
+_STATES = each("${packages?}", "'state '*) echo \"$line\"")
+COMMAND = f"""
+{_STATES}
+grep -hm1 '^Origin: ' /var/lib/apt/lists/*_InRelease /var/lib/apt/lists/*_Release 2>/dev/null
 echo end
 """
 
@@ -41,4 +37,4 @@ def parse(text: str) -> dict[str, object]:
     return {"held": sorted(held), "broken": sorted(broken), "origins": sorted(origins)}
 
 
-PROBE = Probe(name="package_states", command=COMMAND, parse=parse)
+PROBE = Probe(name="package_states", command=COMMAND, parse=parse, shares=("packages",))

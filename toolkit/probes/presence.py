@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from toolkit.probes import Probe
+from toolkit.probes._shared import each
 from toolkit.probes._text import whole
 
-COMMAND = r"""
-set -e
-systemd-analyze cat-config systemd/sleep.conf systemd/logind.conf |
-  awk '
-    /^\[Sleep\]/ { file = "sleep" }
-    /^\[Login\]/ { file = "logind" }
-    /^[ \t]*[A-Za-z]+[ \t]*=/ { sub(/^[ \t]*/, ""); sub(/[ \t]*=[ \t]*/, "="); print file "." $0 }
-  '
+_VALUES = each(
+    "${daemons?}",
+    "'#'* | ';'*)",
+    "'['*) section=$line",
+    """*=*) case $section in '[Sleep]'*) echo "sleep.$line" ;; '[Login]'*) echo "logind.$line" ;; esac""",
+)
+COMMAND = rf"""
+{_VALUES}
 automatic='autologin-user\|AutomaticLogin\|TimedLogin\|User'
 for file in /etc/lightdm/lightdm.conf /etc/lightdm/lightdm.conf.d/*.conf /etc/gdm3/daemon.conf /etc/sddm.conf \
   /etc/sddm.conf.d/*.conf; do
@@ -40,7 +41,7 @@ def parse(text: str) -> dict[str, object]:
         if key == "autologin":
             logins.append(value.strip())
         else:
-            values[key] = value.strip()
+            values["".join(key.split())] = value.strip()
     return {
         "suspend": values.get("sleep.AllowSuspend", ""),
         "hibernation": values.get("sleep.AllowHibernation", ""),
@@ -58,4 +59,4 @@ def _seconds(text: str) -> int:
     return int(number) * unit if number.isascii() and number.isdigit() else 0
 
 
-PROBE = Probe(name="presence", command=COMMAND, parse=parse)
+PROBE = Probe(name="presence", command=COMMAND, parse=parse, shares=("daemons",))

@@ -17,11 +17,14 @@ from toolkit.probes._text import ABSENT, document, whole
 COMMAND = rf"""
 command -v cryptsetup >/dev/null || {{ echo {ABSENT}; exit 0; }}
 records=/var/lib/nomade/escrow
-{{
-  lsblk --raw --noheadings --output PATH,FSTYPE | awk '$2 == "crypto_LUKS" {{ print $1 }}'
-  sed -n 's/^ "device": "\(\/.*\)",\{{0,1\}}$/\1/p' "$records"/*.json 2>/dev/null |
+devices=${{encrypted?}}
+set -- "$records"/*.json
+[ ! -e "$1" ] || devices=$({{
+  printf '%s\n' "$devices"
+  sed -n 's/^ "device": "\(\/.*\)",\{{0,1\}}$/\1/p' "$@" |
     while IFS= read -r file; do [ ! -f "$file" ] || echo "$file"; done
-}} | sort -u | while IFS= read -r device; do
+}})
+[ -z "$devices" ] || printf '%s\n' "$devices" | sort -u | while IFS= read -r device; do
   [ -e "$device" ] || continue
   echo "volume $device"
   dump=$(cryptsetup luksDump "$device" 2>/dev/null) || {{ echo unreadable; continue; }}
@@ -205,4 +208,4 @@ def _records(lines: list[str]) -> Iterator[dict[str, Any]]:
         yield record
 
 
-PROBE = Probe(name="recovery_keys", command=COMMAND, parse=parse, timeout=20.0)
+PROBE = Probe(name="recovery_keys", command=COMMAND, parse=parse, timeout=20.0, shares=("disks", "encrypted"))

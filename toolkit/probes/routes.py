@@ -7,16 +7,18 @@ from toolkit.probes._text import flag, pairs, take
 
 # 198.51.100.1 is of TEST-NET-2 (RFC 5737), 2001:db8::1 of RFC 3849: `ip route get` sends nothing.
 COMMAND = """
-device() {
-  set -- $(ip -o "$1" route get "$2" 2>/dev/null)
-  while [ $# -gt 1 ]; do
-    if [ "$1" = dev ]; then echo "$2"; return; fi
-    shift
-  done
-}
 read -r forward </proc/sys/net/ipv4/ip_forward
-echo "v4 $(device -4 198.51.100.1)"
-echo "v6 $(device -6 2001:db8::1)"
+v4= v6= last=
+for word in $(printf 'route get %s\\n' 198.51.100.1 2001:db8::1 | ip -o -force -batch - 2>/dev/null); do
+  case $last:$word in
+    *:198.51.100.1) version=4 ;;
+    *:2001:db8::1) version=6 ;;
+    dev:*) if [ "$version" = 4 ]; then v4=${v4:-$word}; else v6=${v6:-$word}; fi ;;
+  esac
+  last=$word
+done
+echo "v4 $v4"
+echo "v6 $v6"
 echo "forwarding $([ "$forward" = 1 ] && echo yes || echo no)"
 """
 

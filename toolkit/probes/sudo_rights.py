@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from toolkit.probes import Probe
+from toolkit.probes._shared import each
 from toolkit.probes._text import ABSENT, whole
 
+_LOGINS = each(
+    "${people?}",
+    """*nologin | *false | *sync) ;;
+  *) IFS=:; set -- $line
+    [ "$3" -eq 0 ] || [ "$3" -eq 65534 ] || logins="$logins $1\"""",
+)
 COMMAND = f"""
-people=$(getent passwd | awk -F: '$3 != 0 && $3 != 65534 && $7 !~ /(nologin|false|sync)$/ {{ print $1 }}')
+logins=
+{_LOGINS}
 if command -v sudo >/dev/null; then
-  for login in $people; do
+  for login in $logins; do
     case $(LC_ALL=C sudo -n -l -U "$login" 2>/dev/null) in *'may run the following'*) echo "sudo $login";; esac
   done
 else
@@ -42,4 +50,4 @@ def parse(text: str) -> dict[str, object]:
     }
 
 
-PROBE = Probe(name="sudo_rights", command=COMMAND, parse=parse)
+PROBE = Probe(name="sudo_rights", command=COMMAND, parse=parse, shares=("people",))

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from toolkit.probes import Probe
+from toolkit.probes._shared import each
 from toolkit.probes._text import whole
 
-COMMAND = r"""
-find /etc/systemd/system /run/systemd/system -maxdepth 1 -lname /dev/null -printf 'masked %f\n'
+_PROC = each("${mounts?}", """*' /proc '*) IFS=' '; set -- $line; [ "$2" != /proc ] || echo "proc $4\"""")
+COMMAND = f"""
+for file in /etc/systemd/system/* /run/systemd/system/*; do
+  [ ! -L "$file" ] || [ ! "$file" -ef /dev/null ] || echo "masked ${{file##*/}}"
+done
 stat -c 'file %a %U %G %n' /etc/shadow /usr/sbin/unix_chkpwd
-while read -r _device place _type options _rest; do
-  [ "$place" != /proc ] || echo "proc $options"
-done < /proc/mounts
+{_PROC}
 echo end
 """
 
@@ -64,4 +66,4 @@ def _usable(name: str, mode: int, group: str) -> bool:
     return group == "shadow" and bool(mode & 0o040) and (name == "/etc/shadow" or bool(mode & 0o2010 == 0o2010))
 
 
-PROBE = Probe(name="telework", command=COMMAND, parse=parse)
+PROBE = Probe(name="telework", command=COMMAND, parse=parse, shares=("mounts",))

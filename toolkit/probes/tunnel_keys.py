@@ -5,21 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from toolkit.probes import Probe
+from toolkit.probes._shared import TUNNEL
 from toolkit.probes._text import ABSENT, whole
 
-INTERFACE = "wg-nomade"
+INTERFACE = TUNNEL
 # Field by field: `wg show … dump` prints the private key. Where a peer is at home is nobody's business: its address
 # is told of what is refused only.
 COMMAND = f"""
 command -v wg >/dev/null || {{ echo {ABSENT}; exit 0; }}
 [ -e /sys/class/net/{INTERFACE} ] && [ -e /etc/wireguard/nomade.conf ] || {{ echo down; exit 0; }}
 set -e
-echo "now $(date +%s) key $(stat -c %Y /etc/wireguard/nomade.key)"
-networks=$(wg show {INTERFACE} allowed-ips)
-handshakes=$(wg show {INTERFACE} latest-handshakes)
+echo "now ${{now?}} key $(stat -c %Y /etc/wireguard/nomade.key)"
 bytes=$(wg show {INTERFACE} transfer)
 sources=$(wg show {INTERFACE} endpoints)
-printf '[%s]\n%s\n' networks "$networks" handshakes "$handshakes" bytes "$bytes" sources "$sources" | awk '
+printf '[%s]\n%s\n' networks "${{networks?}}" handshakes "${{handshakes?}}" bytes "$bytes" sources "$sources" | awk '
   FNR == NR && $1 == "PublicKey" {{ key = $3; print "known", key }}
   FNR == NR && $1 == "PresharedKey" && $3 == "refused" {{ bad[key] = 1; print "refused", key }}
   FNR == NR || NF == 0 {{ next }}
@@ -126,4 +125,4 @@ def parse(text: str) -> dict[str, object]:
     }
 
 
-PROBE = Probe(name="tunnel_keys", command=COMMAND, parse=parse)
+PROBE = Probe(name="tunnel_keys", command=COMMAND, parse=parse, shares=("now", "handshakes", "networks"))

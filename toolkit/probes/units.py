@@ -19,8 +19,8 @@ UNITS = (
     "xrdp-sesman.service",
     "xrdp.service",
 )
-COMMAND = f"""
-systemctl show --property=Id,LoadState,ActiveState,UnitFileState -- {" ".join(UNITS)}
+COMMAND = r"""
+printf '%s\n' "${units:?}"
 """
 
 # Id=ssh.service
@@ -52,4 +52,4 @@ def parse(text: str) -> dict[str, object]:
     return facts
 
 
-PROBE = Probe(name="units", command=COMMAND, parse=parse)
+PROBE = Probe(name="units", command=COMMAND, parse=parse, units=UNITS)

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from toolkit.probes import Probe
+from toolkit.probes._shared import TUNNEL, each
 from toolkit.probes._text import ABSENT, scalar, whole
 
-INTERFACE = "wg-nomade"
+INTERFACE = TUNNEL
+_HANDSHAKES = each("${handshakes?}", '*) echo "latest-handshakes $line"')
+_NETWORKS = each("${networks?}", '*) echo "allowed-ips $line"')
+_KEEPALIVES = each("$keepalives", '*) echo "persistent-keepalive $line"')
 COMMAND = f"""
 command -v wg >/dev/null || {{ echo {ABSENT}; exit 0; }}
 [ -e /sys/class/net/{INTERFACE} ] || {{ echo down; exit 0; }}
 set -e
-echo "now $(date +%s)"
-for field in latest-handshakes allowed-ips persistent-keepalive; do
-  answer=$(wg show {INTERFACE} "$field")
-  [ -z "$answer" ] || printf '%s\\n' "$answer" | sed "s/^/$field /"
-done
+echo "now ${{now?}}"
+keepalives=$(wg show {INTERFACE} persistent-keepalive)
+{_HANDSHAKES}
+{_NETWORKS}
+{_KEEPALIVES}
 echo end
 """
 
@@ -58,4 +62,4 @@ def _times(now: int, fields: dict[str, dict[str, list[str]]]) -> dict[str, objec
     }
 
 
-PROBE = Probe(name="wireguard", command=COMMAND, parse=parse)
+PROBE = Probe(name="wireguard", command=COMMAND, parse=parse, shares=("now", "handshakes", "networks"))
