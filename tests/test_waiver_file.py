@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from toolkit import waiver_file
 from toolkit.cli import run as command_line
 from toolkit.errors import BadInputError, ExitCode, ProblemsError
 from toolkit.fleet import load as load_fleet
-from toolkit.waivers import Standing
+from toolkit.waivers import LONGEST_DAYS, Standing
 from toolkit.workspace import Workspace
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -92,6 +92,18 @@ def test_what_is_wrong_is_said_with_its_place(workspace: Workspace, text: str, l
     found = problems(workspace, text)
     assert [place for place, _column, _message in found] == [line]
     assert said in found[0][2]
+
+
+@pytest.mark.parametrize("days", [0, LONGEST_DAYS])
+def test_a_single_day_and_three_years_are_taken(workspace: Workspace, days: int) -> None:
+    last = date(2026, 11, 1) + timedelta(days)
+    file_of(workspace, one(until=f'"{last}"'))
+    assert [item.until for item in waiver_file.load(workspace, load_fleet(workspace, "essai"), NOW)] == [last]
+
+
+def test_a_day_more_than_three_years_is_too_long(workspace: Workspace) -> None:
+    [(line, _column, said)] = problems(workspace, one(until=f'"{date(2026, 11, 1) + timedelta(LONGEST_DAYS + 1)}"'))
+    assert (line, "until" in said) == (2, True)
 
 
 def test_history_may_speak_of_what_is_gone(workspace: Workspace) -> None:

@@ -92,8 +92,7 @@ def _judge(control: Control, evidence: Evidence, subject: Subject, answers: dict
 def _read(probe: Probe, section: Section | None) -> _Answer:
     if section is None:
         return _Answer(None, SectionStatus.MISSING.value)
-    answered = section.status is SectionStatus.FAILED and section.exit_code in probe.exit_codes
-    if section.status is not SectionStatus.OK and not answered:
+    if section.status is not SectionStatus.OK:
         return _Answer(None, section.status.value, _shown(section.text))
     try:
         return _Answer(probe.parse(section.text))

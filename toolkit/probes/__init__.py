@@ -22,7 +22,7 @@ class Probe:
 
     `command` is POSIX sh, read-only, run as root with `LC_ALL=C`; it prints no secret. `parse` turns its output into
     facts (JSON values) and raises `ValueError` on anything it does not expect. `timeout` is in seconds, `limit` in
-    bytes of output. `exit_codes` are those that are an answer: any other means that the command failed.
+    bytes of output. A command that does not end with 0 has failed, whatever it printed.
 
     `shares` names questions of `_shared.SHARED` whose answers the command finds in variables; `units` are systemd units
     whose state it finds in `${units:?}`. Both are asked once for all probes.
@@ -33,7 +33,6 @@ class Probe:
     parse: Callable[[str], dict[str, Any]]
     timeout: float = 10.0
     limit: int = 262_144
-    exit_codes: frozenset[int] = frozenset({0})
     shares: tuple[str, ...] = ()
     units: tuple[str, ...] = ()
 
