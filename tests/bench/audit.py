@@ -1,6 +1,7 @@
 """The audit of endpoints on loopback sshd: against plain ssh with the same script, and `ansible -m setup`.
 
-Fifty endpoints for the whole command; a hundred for the parts: collecting alone, and all the way to the page.
+Fifty endpoints for the whole command; a hundred for the parts: collecting alone, and all the way to the page. Each with
+every control there is, and with a profile of about as many as the goal was set for: an audit asks what that needs.
 """
 
 from __future__ import annotations
@@ -34,6 +35,9 @@ from toolkit.workspace import Workspace
 ENDPOINTS = 100
 HALF = 50
 PARALLEL = 16
+EVERYTHING = "nomade"
+HALF_PROFILES = (EVERYTHING, "anssi-nomadisme")
+WHOLE_PROFILES = (EVERYTHING, "anssi-bp028-intermediary")
 GOAL_SSH = 2.0
 GOAL_SETUP = 1 / 5
 GOAL_COLLECT, GOAL_COLLECT_CLIENT = 1.0, 0.8
@@ -80,18 +84,24 @@ def _servers(workspace: Workspace, folder: Path, port: int) -> Iterator[None]:
         yield
 
 
-def _probes(workspace: Workspace) -> Sequence[Probe]:
+def _probes(workspace: Workspace, profile: str) -> Sequence[Probe]:
     """Return what the audit asks of a laptop; collecting alone and the peer ask the gateway of the bench the same."""
     config, fleet, known = load_config(workspace), load(workspace, "banc"), catalogue.load()
     tunnel = load_addresses(workspace.commune("banc").addresses, fleet).tunnel
     laptop = fleet.endpoint("banc-portable-2")
-    subject = audit.subject_of(config, fleet, known, config.profile, laptop, tunnel)
-    return probes_for(known, config.profile, subject)
+    subject = audit.subject_of(config, fleet, known, profile, laptop, tunnel)
+    return probes_for(known, profile, subject)
 
 
-def _script(workspace: Workspace) -> str:
-    """Return the collector that the audit sends to a laptop: the same probes, in the same frame."""
-    return collect.build_script(_probes(workspace), collect.new_nonce())
+def _collector(workspace: Workspace, folder: Path, profile: str) -> Path:
+    """Write the collector that the audit sends to a laptop: the same probes, in the same frame."""
+    path = folder / f"collector-{profile}"
+    path.write_text(collect.build_script(_probes(workspace, profile), collect.new_nonce()))
+    return path
+
+
+def _named(profile: str, count: int) -> str:
+    return f"{count} endpoints, {profile} ({len(list(catalogue.load().selected(profile)))} controls)"
 
 
 def _warm_up(workspace: Workspace, collector: Path) -> None:
@@ -121,23 +131,23 @@ def _nomade(workspace: Workspace, *arguments: str) -> None:
     assert done.returncode in (ExitCode.OK, ExitCode.NOT_COMPLIANT), done.stderr.decode()
 
 
-def _audit(workspace: Workspace, *limit: str) -> Spent:
-    return _spent(lambda: _nomade(workspace, "audit", "--parallel", str(PARALLEL), *limit))
+def _audit(workspace: Workspace, profile: str, *limit: str) -> Spent:
+    return _spent(lambda: _nomade(workspace, "audit", "--profile", profile, "--parallel", str(PARALLEL), *limit))
 
 
-def _page(workspace: Workspace) -> Spent:
+def _page(workspace: Workspace, profile: str) -> Spent:
     """From nothing to the page: collect, judge, keep, write the HTML report."""
 
     def work() -> None:
-        _nomade(workspace, "audit", "--parallel", str(PARALLEL))
+        _nomade(workspace, "audit", "--profile", profile, "--parallel", str(PARALLEL))
         _nomade(workspace, "report", "commune")
 
     return _spent(work)
 
 
-def _collect(workspace: Workspace) -> Spent:
+def _collect(workspace: Workspace, profile: str) -> Spent:
     """Only ask, in a process of its own, as the peer is one."""
-    names = [probe.name for probe in _probes(workspace)]
+    names = [probe.name for probe in _probes(workspace, profile)]
     command = [sys.executable, "-m", "tests.bench._collect", str(workspace.root), str(PARALLEL), *names]
     return _spent(lambda: _quietly(command))
 
@@ -212,30 +222,45 @@ def run() -> list[Row]:
         folder, port = Path(name), sshd.free_port()
         workspace = _workspace(folder, port)
         with _servers(workspace, folder, port):
-            (folder / "collector").write_text(_script(workspace))
-            _warm_up(workspace, folder / "collector")
+            _warm_up(workspace, _collector(workspace, folder, EVERYTHING))
             return [*_half(workspace, folder), *_whole(workspace, folder)]
 
 
 def _half(workspace: Workspace, folder: Path) -> list[Row]:
+    setup, tuned = (_peer_setup(workspace, folder, HALF, tuned=tuned).wall for tuned in (False, True))
+    rows = []
+    for profile in HALF_PROFILES:
+        ours, ssh = _audit_and_ssh(workspace, _collector(workspace, folder, profile), profile)
+        what = f"audit, {_named(profile, HALF)}"
+        rows += [
+            compare(f"{what} / xargs -P{PARALLEL} ssh sh < collector", ours, ssh, GOAL_SSH),
+            compare(f"{what} / ansible -m setup -f {PARALLEL}", ours, setup, GOAL_SETUP),
+            compare(f"{what} / the same with pipelining", ours, tuned, GOAL_SETUP),
+        ]
+    return rows
+
+
+def _audit_and_ssh(workspace: Workspace, collector: Path, profile: str) -> tuple[float, float]:
+    """Wall time of both, best of alternating rounds, in seconds."""
     names = [route.alias for route in reach.routes(workspace, load(workspace, "banc")).values()][:HALF]
     rounds = [
-        (_audit(workspace, "-l", ",".join(names)).wall, _peer_ssh(workspace, folder / "collector", HALF).wall)
+        (_audit(workspace, profile, "-l", ",".join(names)).wall, _peer_ssh(workspace, collector, HALF).wall)
         for _round in range(_ROUNDS)
     ]
     _check_audit(workspace, HALF)
     ours, ssh = (min(column) for column in zip(*rounds, strict=True))
-    setup, tuned = (_peer_setup(workspace, folder, HALF, tuned=tuned).wall for tuned in (False, True))
-    return [
-        compare(f"audit, {HALF} endpoints / xargs -P{PARALLEL} ssh sh < collector", ours, ssh, GOAL_SSH),
-        compare(f"audit, {HALF} endpoints / ansible -m setup -f {PARALLEL}", ours, setup, GOAL_SETUP),
-        compare(f"audit, {HALF} endpoints / the same with pipelining", ours, tuned, GOAL_SETUP),
-    ]
+    return ours, ssh
 
 
 def _whole(workspace: Workspace, folder: Path) -> list[Row]:
+    setup = _peer_setup(workspace, folder, ENDPOINTS, tuned=False)
+    return [row for profile in WHOLE_PROFILES for row in _whole_rows(workspace, folder, profile, setup)]
+
+
+def _whole_rows(workspace: Workspace, folder: Path, profile: str, setup: Spent) -> list[Row]:
+    collector = _collector(workspace, folder, profile)
     rounds = [
-        (_collect(workspace), _page(workspace), _peer_ssh(workspace, folder / "collector", ENDPOINTS))
+        (_collect(workspace, profile), _page(workspace, profile), _peer_ssh(workspace, collector, ENDPOINTS))
         for _round in range(_ROUNDS)
     ]
     _check_audit(workspace, ENDPOINTS)
@@ -243,19 +268,13 @@ def _whole(workspace: Workspace, folder: Path) -> list[Row]:
         Spent(min(item.wall for item in column), min(item.client for item in column))
         for column in zip(*rounds, strict=True)
     )
-    setup = _peer_setup(workspace, folder, ENDPOINTS, tuned=False)
-    what = f"{ENDPOINTS} endpoints"
+    what, side = _named(profile, ENDPOINTS), "this side's processor"
     return [
         compare(f"collect, {what} / xargs ssh", collected.wall, ssh.wall, GOAL_COLLECT),
-        compare(
-            f"collect, {what} / xargs ssh, this side's processor", collected.client, ssh.client, GOAL_COLLECT_CLIENT
-        ),
+        compare(f"collect, {what} / xargs ssh, {side}", collected.client, ssh.client, GOAL_COLLECT_CLIENT),
         compare(f"audit and page, {what} / xargs ssh", page.wall, ssh.wall, GOAL_PAGE),
         compare(f"audit and page, {what} / ansible -m setup", page.wall, setup.wall, GOAL_PAGE_SETUP),
         compare(
-            f"audit and page, {what} / ansible -m setup, this side's processor",
-            page.client,
-            setup.client,
-            GOAL_PAGE_SETUP_CLIENT,
+            f"audit and page, {what} / ansible -m setup, {side}", page.client, setup.client, GOAL_PAGE_SETUP_CLIENT
         ),
     ]
