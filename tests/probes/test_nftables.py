@@ -154,3 +154,28 @@ def test_chains_that_jump_in_a_circle_are_refused() -> None:
     circle = {"jump": {"target": "again"}}
     with pytest.raises(ValueError, match="circle"):
         facts([circle], again=[[circle]])
+
+
+def way_out(*rules: list[dict[str, Any]], timeout: int | None = 300, elements: list[Any] | None = None) -> object:
+    """Return `portal_seconds` of an output chain with these rules and a portal window."""
+    window: dict[str, Any] = TABLE | {"name": "portal_window", "type": "uid", "elem": elements or []}
+    chain = TABLE | {"name": "out", "type": "filter", "hook": "output", "prio": 0, "policy": "drop"}
+    items: list[Any] = [{"chain": chain}, {"set": window | ({"timeout": timeout} if timeout else {})}]
+    items += [{"rule": TABLE | {"chain": "out", "expr": rule}} for rule in rules]
+    return parse(json.dumps({"nftables": items}))["portal_seconds"]
+
+
+def test_the_portal_window_is_as_long_as_its_longest_element() -> None:
+    window = [meta("skuid", "@portal_window"), {"jump": {"target": "portal_out"}}]
+    assert way_out(window) == 300
+    assert way_out(window, elements=[{"elem": {"val": 990, "timeout": 900, "expires": 880}}]) == 900
+    assert way_out(window, elements=[{"elem": {"val": 990, "expires": 80}}]) == 300
+    assert way_out(window, timeout=None) == "unbounded"
+    assert way_out(window, timeout=None, elements=[990]) == "unbounded"
+
+
+def test_an_account_let_out_for_good_is_no_window() -> None:
+    assert way_out([meta("skuid", 990), ACCEPT]) == "unbounded"
+    assert way_out([meta("skuid", "@others"), {"goto": {"target": "x"}}]) == "unbounded"
+    assert way_out([meta("skuid", 990), {"drop": None}]) == 300
+    assert facts()["portal_seconds"] == "unbounded"  # nothing is filtered on the way out

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from toolkit.probes import Probe
+from toolkit.probes import Probe, _portal_window
 from toolkit.probes._text import ABSENT, document
 
 COMMAND = f"""
@@ -48,18 +48,22 @@ class _Ruleset:
 def parse(text: str) -> dict[str, object]:
     """Return policies per hook, `<hook>_open` (accepted with no condition on interface or peer: `tcp/22`, `any`),
     `<hook>_logged` (something is), `<hook>_invalid_dropped` (packets of no connection), and `sources_<port>`: the
-    addresses that reach a TCP port (`*` when the rule names none; `anywhere_<port>`: any does).
+    addresses that reach a TCP port (`*` when the rule names none; `anywhere_<port>`: any does). `portal_seconds`: how
+    long at most an account is let out by itself, or `unbounded`.
     """
     if text.strip() == ABSENT:
-        nothing: dict[str, object] = {"installed": False}
+        nothing: dict[str, object] = {"installed": False, "portal_seconds": _portal_window.UNBOUNDED}
         for hook in HOOKS:
             nothing |= {f"{hook}_policy": "accept", f"{hook}_open": ["any"]}
             nothing |= {f"{hook}_logged": False, f"{hook}_invalid_dropped": False}
         for port in WATCHED:
             nothing |= {f"sources_{port}": ["*"], f"anywhere_{port}": True}
         return nothing
-    ruleset = _ruleset(document(text))
+    content = document(text)
+    ruleset = _ruleset(content)
+    filtered = _policy(ruleset, "output") == "drop"
     facts: dict[str, object] = {"installed": True}
+    facts["portal_seconds"] = _portal_window.seconds(content["nftables"], filtered)
     for hook in HOOKS:
         facts[f"{hook}_policy"] = policy = _policy(ruleset, hook)
         accepted = list(_accepted(ruleset, hook))

@@ -1,0 +1,248 @@
+"""The window to a captive portal, as traffic: a laptop in a hotel whose network wants a log-in page first.
+
+The teleworker, without any right of root, asks with the real command; the hotel's router sends every web page to its
+own, and lets nobody out who has not sent its form.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from tests.roles.home import PLACES, PYTHON, RELAY, TELEWORKER, Home
+from tests.roles.home_files import INTERNET, TUNNEL_PORT
+
+pytestmark = pytest.mark.lab  # root, ip, nft and wireguard-go
+
+ROUTER, LAPTOP = PLACES["hotel"]
+# Every name is this router; every page leads to the form; who sends the form is let out.
+PORTAL = """
+import http.server, socket, subprocess, sys, threading
+router = sys.argv[1]
+class Portal(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        if self.headers["Host"] == "portail.hotel.test":
+            self.answer(200, b"<form method=post action=/login>")
+        else:
+            self.answer(302, b"", "http://portail.hotel.test/login")
+    def do_POST(self):
+        self.rfile.read(int(self.headers["Content-Length"]))
+        element = "{ %s }" % self.client_address[0]
+        subprocess.run(["nft", "add element inet trial paid " + element], check=True)
+        self.answer(200, b"Bienvenue")
+    def answer(self, status, body, place=None):
+        self.send_response(status)
+        if place: self.send_header("Location", place)
+        self.send_header("Content-Length", str(len(body))); self.end_headers(); self.wfile.write(body)
+    def log_message(self, *_): pass
+def names():
+    own = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); own.bind((router, 53))
+    while True:
+        asked, who = own.recvfrom(512)
+        four = asked[-4:-2] == b"\\0\\1"
+        answer = b"\\xc0\\x0c\\0\\1\\0\\1\\0\\0\\0\\x05\\0\\4" + socket.inet_aton(router) if four else b""
+        head = asked[:2] + b"\\x81\\x80\\0\\1\\0" + bytes([four]) + b"\\0\\0\\0\\0"
+        own.sendto(head + asked[12:] + answer, who)
+threading.Thread(target=names, daemon=True).start()
+server = http.server.ThreadingHTTPServer((router, 80), Portal)
+print("ready", flush=True); server.serve_forever()
+"""
+RULES = """
+set paid { type ipv4_addr; }
+chain web { type nat hook prerouting priority -100; iifname lan ip saddr != @paid tcp dport 80 redirect to :80; }
+chain out { type filter hook forward priority 0; iifname lan ip saddr != @paid drop; }
+"""
+# What a browser does behind the relay: the page, its form.
+LOG_IN = """
+import sys, urllib.request
+proxy = urllib.request.ProxyHandler({"http": f"http://127.0.0.1:{sys.argv[1]}"})
+browser = urllib.request.build_opener(proxy)
+page = browser.open("http://example.org/", timeout=10)
+assert page.url == "http://portail.hotel.test/login", page.url
+print(browser.open(page.url, b"chambre=12", timeout=10).read().decode())
+"""
+CONNECT = "import socket,sys; socket.create_connection((sys.argv[1], int(sys.argv[2])), 1); print('through')"
+
+
+@pytest.fixture
+def hotel(home: Home) -> Iterator[Home]:
+    """The laptop in the hotel, its tunnel without an answer, the portal's socket listening as systemd would have it."""
+    home.trouble("hotel", RULES)
+    portal = home["hotel"].python(PORTAL, ROUTER)
+    home.plug_in("hotel")
+    home.start_tunnel("laptop")
+    try:
+        yield home
+    finally:
+        portal.kill()
+        portal.communicate()
+        home["hotel"].started.remove(portal)
+
+
+def listen(home: Home) -> None:
+    home.laptop.spawn(
+        "systemd-socket-activate", "--listen=/run/nomade-portal.socket", "/usr/local/libexec/nomade-portal-window"
+    )
+    home.laptop.sh(
+        "for try in $(seq 50); do [ ! -S /run/nomade-portal.socket ] || break; sleep 0.1; done; "
+        f"chown {TELEWORKER} /run/nomade-portal.socket; chmod 600 /run/nomade-portal.socket"
+    )
+
+
+def ask(home: Home) -> subprocess.Popen[str]:
+    listen(home)
+    return home.laptop.spawn("/usr/local/bin/nomade-portal", user=TELEWORKER)
+
+
+def until(process: subprocess.Popen[str], word: str) -> str:
+    """Read what the command says up to a line with `word`."""
+    assert process.stdout is not None
+    said = ""
+    while word not in said:
+        line = process.stdout.readline()
+        assert line, said
+        said += line
+    return said
+
+
+def through(home: Home, user: int, address: str = ROUTER, port: int = 80) -> bool:
+    done = home.laptop.run(f'{PYTHON} -c "{CONNECT}" {address} {port}', user=user)
+    return "through" in done.stdout
+
+
+def opened(home: Home) -> bool:
+    sets = home.laptop.sh("nft list set inet nomade portal_window; nft list set inet nomade portal_resolvers4")
+    rules = home.laptop.sh("ip rule; ip -6 rule")
+    return "elements" in sets or "uidrange" in rules
+
+
+def port_of(said: str) -> str:
+    return said.split("port ")[1].split(".")[0]
+
+
+def test_the_teleworker_logs_in_and_the_tunnel_closes_the_window(hotel: Home) -> None:
+    assert not opened(hotel)
+    assert not through(hotel, RELAY)
+    asking = ask(hotel)
+    said = until(asking, "mandataire")
+    assert "5 minutes au plus. Page du portail : http://portail.hotel.test/login" in said
+    assert opened(hotel)
+    done = hotel.laptop.run(f"{PYTHON} -c '{LOG_IN}' {port_of(said)}", user=TELEWORKER)
+    assert done.stdout == "Bienvenue\n", done.stderr
+    said = asking.communicate(timeout=30)[0]
+    assert "le tunnel vers la mairie est établi" in said
+    assert asking.returncode == 0
+    assert not opened(hotel)
+    assert not through(hotel, RELAY)
+    assert through(hotel, TELEWORKER, "192.168.1.20", 3389)  # the office, through the tunnel
+
+
+def test_while_it_is_open_only_the_relay_is_let_out_and_only_for_the_one_who_asked(hotel: Home) -> None:
+    said = until(ask(hotel), "mandataire")
+    assert through(hotel, RELAY)
+    assert not any(through(hotel, user) for user in (0, TELEWORKER))
+    other = hotel.laptop.run(f"{PYTHON} -c '{LOG_IN}' {port_of(said)}", user=33)
+    assert "403" in other.stderr
+    portal = f"(host {ROUTER} and (port 80 or port 53))"
+    with hotel.captured(
+        "up-hotel", f"not arp and not icmp6 and not udp port {TUNNEL_PORT} and not {portal}"
+    ) as packets:
+        for user, address, port in ((0, INTERNET, 443), (TELEWORKER, INTERNET, 443), (RELAY, INTERNET, 22)):
+            through(hotel, user, address, port)
+        hotel.laptop.run(f"ping -c 1 -W 1 {ROUTER}")
+    assert packets == []
+
+
+def test_the_relay_asks_nothing_of_this_machine_and_of_no_other_port(hotel: Home) -> None:
+    port = port_of(until(ask(hotel), "mandataire"))
+    fetch = (
+        f"import http.client,sys; c = http.client.HTTPConnection('127.0.0.1', {port}, timeout=9); "
+        "c.request('GET', sys.argv[1]); print(c.getresponse().status)"
+    )
+
+    def status(url: str) -> str:
+        return hotel.laptop.sh(f'{PYTHON} -c "{fetch}" {url}', user=TELEWORKER).strip()
+
+    assert status(f"http://{ROUTER}/") == "302"
+    assert status("http://127.0.0.1/") == "502"
+    assert status(f"http://{ROUTER}:631/") == "403"
+    assert status("/") == "400"
+
+
+def test_who_leaves_closes_it(hotel: Home) -> None:
+    asking = ask(hotel)
+    until(asking, "mandataire")
+    asking.terminate()
+    deadline = time.monotonic() + 10
+    while opened(hotel):
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+    assert not through(hotel, RELAY)
+
+
+def test_it_closes_when_the_time_is_over(hotel: Home) -> None:
+    hotel.load_rules("laptop", **{"300s": "3s"})
+    asking = ask(hotel)
+    said = asking.communicate(timeout=40)[0]
+    assert "Le temps est écoulé" in said
+    assert asking.returncode == 1
+    assert not opened(hotel)
+
+
+def test_the_kernel_closes_it_when_the_program_is_gone(hotel: Home) -> None:
+    hotel.load_rules("laptop", **{"300s": "4s"})
+    until(ask(hotel), "mandataire")
+    hotel.laptop.sh("kill -9 $(pidof -x nomade-portal-window)")
+    assert through(hotel, RELAY)
+    time.sleep(4)
+    assert not through(hotel, RELAY)
+
+
+def test_it_is_closed_after_a_start(hotel: Home) -> None:
+    until(ask(hotel), "mandataire")
+    assert through(hotel, RELAY)
+    hotel.load_rules("laptop")  # what nftables.service does before any network
+    assert not through(hotel, RELAY)
+
+
+def test_no_window_where_the_commune_allows_none(hotel: Home) -> None:
+    hotel.laptop.sh(
+        "nft flush chain inet nomade output; nft delete chain inet nomade portal_out\n"
+        "nft delete set inet nomade portal_window"
+    )
+    said = ask(hotel).communicate(timeout=20)[0]
+    assert "n’autorise pas" in said
+
+
+def test_no_window_when_the_tunnel_answers(home: Home) -> None:
+    home.plug_in("hotel")
+    home.start_tunnel("laptop")
+    asking = ask(home)
+    said = asking.communicate(timeout=30)[0]
+    assert "il n’y a pas de portail à ouvrir" in said
+    assert asking.returncode == 0
+
+
+def test_a_network_that_lets_the_web_through_and_not_the_tunnel_is_called_that(home: Home) -> None:
+    home.trouble("hotel", f"chain out {{ type filter hook forward priority 0; udp dport {TUNNEL_PORT} drop; }}")
+    free = PORTAL.replace(
+        "self.answer(302", "self.answer(200, b'NetworkManager is online') if True else self.answer(302"
+    )
+    portal = home["hotel"].python(free, ROUTER)
+    home.plug_in("hotel")
+    home.start_tunnel("laptop")
+    asking = ask(home)
+    said = asking.communicate(timeout=30)[0]
+    portal.kill()
+    assert f"il bloque le port UDP {TUNNEL_PORT}" in said
+    assert asking.returncode == 3
+
+
+def test_somebody_else_of_this_laptop_may_not_ask(hotel: Home) -> None:
+    listen(hotel)
+    done = hotel.laptop.run("/usr/local/bin/nomade-portal", user=33)
+    assert done.returncode == 1
+    assert "pas pour vous" in done.stdout
