@@ -15,7 +15,8 @@ from toolkit.lab.machines import Lab
 from toolkit.lab.readdress import free_block, readdress
 
 HOSTS = {"debian-12": "pontlierre-portable-1", "debian-13": "valsorbe-portable-1"}
-HARDWARE = "{encrypted_root: true, disks: [160, 32], tpm: true}"
+# One processor: emulation cannot keep the clocks of two together, and Linux then reads the time from a slow device.
+HARDWARE = "{encrypted_root: true, disks: [160, 32], tpm: true, processors: 1}"
 # Where `make test-vm` finds which lab to end when this process was ended before it could.
 RUNNING = Path(__file__).parent.parent.parent / ".cache" / "vm-workspace"
 TOLD = pytest.StashKey[list[Story]]()
@@ -36,11 +37,11 @@ def story(
     assert image in text
     fleet.write_text(text.replace(image, "disk_encryption_in_place: [/srv/donnees]"), encoding="utf-8")
     lab = Lab(workspace)
-    story = Story(lab, lab.virtual(host))
+    story = Story(lab, lab.virtual(host), artefacts)
     request.config.stash.setdefault(TOLD, []).append(story)
     RUNNING.write_text(f"{workspace.root}\n", encoding="utf-8")
     try:
-        tell(story, nomade, artefacts)
+        tell(story, nomade)
         yield story
     finally:
         if os.environ.get("KEEP") != "1":

@@ -43,6 +43,7 @@ class Story:
 
     lab: Lab
     machine: VirtualMachine
+    artefacts: Path
     stages: dict[str, Done] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
     digests: list[str] = field(default_factory=list)
@@ -78,7 +79,7 @@ class Story:
         self.machine.wait()
 
 
-def tell(story: Story, nomade: Callable[..., Done], artefacts: Path) -> None:
+def tell(story: Story, nomade: Callable[..., Done]) -> None:
     """Fill in what every stage said. A stage that fails does not stop the story: the tests name it."""
     lab, host = story.lab, story.machine.endpoint.name
     commune = story.machine.endpoint.commune
@@ -88,7 +89,7 @@ def tell(story: Story, nomade: Callable[..., Done], artefacts: Path) -> None:
         done = nomade(lab.workspace, *arguments, timeout=2400)
         story.stages[name], story.seconds[name] = done, time.monotonic() - start
         text = f"$ nomade {' '.join(arguments)}\n{done.stdout}\n{done.stderr}\nexit code {done.returncode}, "
-        (artefacts / f"vm-{host}-{len(story.stages)}-{name}.txt").write_text(
+        (story.artefacts / f"vm-{host}-{len(story.stages)}-{name}.txt").write_text(
             f"{text}{story.seconds[name]:.0f} s\n", encoding="utf-8"
         )
 

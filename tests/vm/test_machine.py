@@ -6,9 +6,13 @@ import json
 
 import pytest
 
+from tests.escrow.volumes import decrypted
 from tests.vm.story import ROLES, Story
+from toolkit import paths
 from toolkit.catalogue import load
 from toolkit.lab.virtual import images
+from toolkit.probes.block_devices import COMMAND as DISKS
+from toolkit.probes.block_devices import parse as disks
 from toolkit.probes.disk_unlock import COMMAND, parse
 
 pytestmark = pytest.mark.vm
@@ -45,6 +49,23 @@ def test_the_volumes_hold_argon2id_and_nothing_is_in_clear(story: Story) -> None
     assert story.shell("od -An -tx1 -N 33554432 /dev/vdc | head -2").split()[:16] == ["00"] * 16
 
 
+def test_neither_a_key_nor_the_passphrase_is_left_anywhere(story: Story) -> None:
+    commune = story.machine.endpoint.commune
+    identity = paths.demo_dir() / "demo-identities" / f"{commune}.txt"
+    sealed = list(story.lab.workspace.commune(commune).escrow.glob("*.age"))
+    assert len(sealed) == 2  # root and data
+    secrets = [images.PASSPHRASE.encode(), *(decrypted(path.read_text(encoding="utf-8"), identity) for path in sealed)]
+    look = (
+        "journalctl --all --output=cat > /var/tmp/journal; cd /dev/shm; cat > secrets; head -1 secrets > /run/planted; "
+    )
+    look += "grep -rlsaF -D skip -f secrets /boot /etc /root /run /tmp /usr/local /var/lib/nomade /var/log /var/tmp "
+    look += "/proc/[0-9]*/cmdline /proc/[0-9]*/environ; rm secrets /run/planted /var/tmp/journal"
+    assert story.shell(look, b"\n".join(secrets) + b"\n") == "/run/planted"  # so it would find others
+    here = [*story.lab.workspace.root.rglob("*"), *story.artefacts.glob("vm-*"), story.machine.folder / "serial.log"]
+    held = [path for path in here if path.is_file() and any(secret in path.read_bytes() for secret in secrets)]
+    assert held == []
+
+
 def test_the_passphrase_is_typed_on_a_french_keyboard(story: Story) -> None:
     unpack = (
         "cd $(mktemp -d) && unmkinitramfs /boot/initrd.img-$(uname -r) . && find . -name 'tmpkbd*' -o -name '*.kmap*'"
@@ -69,6 +90,24 @@ def test_a_chip_alone_is_a_finding_and_a_changed_machine_still_opens(story: Stor
         story.shell("cryptsetup open --test-passphrase --key-file - /dev/vdb", passphrase)
     finally:
         story.shell("rm -f /run/p; systemd-cryptenroll --wipe-slot=tpm2 /dev/vdb")
+
+
+def test_a_stack_is_followed_down_to_its_disk(story: Story) -> None:
+    """File system on LVM on LUKS on a disk, and the same without LUKS, as this machine's own lsblk shows them."""
+    volume = "pvcreate -q -ff -y $1; vgcreate -q essai $1; lvcreate -q -y -n v -l 100%FREE essai; udevadm settle"
+    mount = f"set -e; {volume}; mkfs.ext4 -q /dev/essai/v; mkdir -p /srv/pile; mount /dev/essai/v /srv/pile"
+    undo = "umount /srv/pile; vgremove -q -f essai; pvremove -q -ff -y $1"
+    luks = "cryptsetup luksFormat --batch-mode --pbkdf pbkdf2 --pbkdf-force-iterations 1000 --key-file=- /dev/vdc"
+    try:
+        story.shell(f"set -- /dev/vdc; {mount}")
+        assert disks(story.shell(DISKS)) == {"container": "none", "root": True, "clear": ["/srv/pile"]}
+        story.shell(f"set -- /dev/vdc; {undo}")
+        story.shell(luks, b"essai")
+        story.shell("cryptsetup open --key-file=- /dev/vdc pile", b"essai")
+        story.shell(f"set -- /dev/mapper/pile; {mount}")
+        assert disks(story.shell(DISKS)) == {"container": "none", "root": True, "clear": []}
+    finally:
+        story.shell(f"set -- /dev/mapper/pile; {undo}; cryptsetup close pile; wipefs -q -a /dev/vdc")
 
 
 def test_a_machine_is_set_back_to_what_was_kept(story: Story) -> None:

@@ -33,8 +33,8 @@ def accelerator() -> tuple[str, str]:
         done = subprocess.run(command, input=b"quit\n", capture_output=True, timeout=20, check=False)
         if done.returncode == 0:
             return "kvm", "host"
-    # A named processor with single features added stalls under emulation; `max` does not.
-    return "tcg,thread=multi,tb-size=512", "max"
+    # A named processor with single features added stalls under emulation, `max` does not; `la57` only makes it slower.
+    return "tcg,thread=multi,tb-size=512", "max,la57=off"
 
 
 def arguments(folder: Path, hardware: Hardware, drives: Sequence[Path], taps: Sequence[tuple[str, str]]) -> list[str]:
