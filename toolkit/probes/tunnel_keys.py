@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from toolkit.probes import Probe
 from toolkit.probes._shared import TUNNEL
@@ -35,6 +36,8 @@ printf '[%s]\n%s\n' networks "${{networks?}}" handshakes "${{handshakes?}}" byte
     }}
   }}
 ' /etc/wireguard/nomade.conf -
+looked=/run/nomade-access/returns
+[ ! -e $looked ] || {{ echo "watched - $(stat -c %Y $looked)"; sed 's/^/returns /' $looked; }}
 echo end
 """
 
@@ -44,8 +47,14 @@ echo end
 # refused TN7GlLIQOFCqgR/EwpKqv6hOyQ6Wh1yEmu1O0LcGHHw=
 # peer SN7GlLIQOFCqgR/EwpKqv6hOyQ6Wh1yEmu1O0LcGHHw= - 10.77.1.2/32 1764000000 5120 9000
 # peer TN7GlLIQOFCqgR/EwpKqv6hOyQ6Wh1yEmu1O0LcGHHw= 203.0.113.9:51820 (none) 0 148 92
+# watched - 1764000060
+# returns SN7GlLIQOFCqgR/EwpKqv6hOyQ6Wh1yEmu1O0LcGHHw= 0
 # end
 DAY = 86_400
+# As roles/vpn_gateway/files/nomade_places.py has it.
+_MANY_RETURNS = 5
+# Seconds; the program runs every minute.
+_RECENT = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +82,15 @@ class Keys:
     known: frozenset[str]
     """Keys that its configuration names, those it refuses among them."""
     peers: tuple[Peer, ...]
+    returns: Mapping[str, int] = field(default_factory=dict)
+    """By key: how often within the hour it was heard again where it had just left (nomade_places.py)."""
+    watched: int | None = None
+    """When that was counted last; None where it is not."""
+
+    @property
+    def in_two_places(self) -> frozenset[str]:
+        """Keys of which somebody else seems to have a copy."""
+        return frozenset(key for key, count in self.returns.items() if count >= _MANY_RETURNS)
 
 
 def read(text: str) -> Keys | None:
@@ -84,14 +102,18 @@ def read(text: str) -> Keys | None:
     if len(words) != 4 or (words[0], words[2]) != ("now", "key"):
         raise ValueError("cut at the beginning")
     sets: dict[str, set[str]] = {"known": set(), "refused": set()}
-    peers = []
+    peers, returns, watched = [], {}, None
     for line in lines:
         kind, key, *values = line.split()
         if kind == "peer":
             peers.append(_peer(key, values, key in sets["refused"]))
+        elif kind == "returns":
+            returns[key] = int(*values)
+        elif kind == "watched":
+            watched = int(*values)
         else:
             sets[kind].add(key)  # KeyError for a word that is not ours: unparsable
-    return Keys(int(words[1]), int(words[3]), frozenset(sets["known"]), tuple(peers))
+    return Keys(int(words[1]), int(words[3]), frozenset(sets["known"]), tuple(peers), returns, watched)
 
 
 def _peer(key: str, values: list[str], refused: bool) -> Peer:
@@ -109,7 +131,8 @@ def _peer(key: str, values: list[str], refused: bool) -> Peer:
 
 def parse(text: str) -> dict[str, object]:
     """Return the age of the endpoint's key in days; keys of peers nobody configured (`orphans`), of peers that are
-    missing, and of revoked ones that tried to come in since the tunnel started (`attempts`)."""
+    missing, of revoked ones that tried to come in since the tunnel started (`attempts`), and of those that are used in
+    two places at once (`copied`)."""
     keys = read(text)
     if keys is None:
         return {"installed": text.strip() == "down", "up": False}
@@ -122,6 +145,8 @@ def parse(text: str) -> dict[str, object]:
         "missing": sorted(keys.known - there),
         "refused": sum(peer.refused for peer in keys.peers),
         "attempts": sorted(peer.key for peer in keys.peers if peer.refused and peer.received),
+        "watched": keys.watched is not None and keys.now - keys.watched <= _RECENT,
+        "copied": sorted(keys.in_two_places & there),
     }
 
 

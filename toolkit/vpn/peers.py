@@ -38,9 +38,10 @@ class State(StrEnum):
     NOT_REFUSED = "not_refused"  # revoked, and the gateway still accepts it
     ORPHAN = "orphan"  # accepted, and nobody the fleet knows
     UNKNOWN_KEY = "unknown_key"  # has the address of a laptop, and not its key
+    COPIED = "copied"  # its key is used in two places at once
 
 
-WRONG = frozenset({State.MISSING, State.TRYING, State.NOT_REFUSED, State.ORPHAN, State.UNKNOWN_KEY})
+WRONG = frozenset({State.MISSING, State.TRYING, State.NOT_REFUSED, State.ORPHAN, State.UNKNOWN_KEY, State.COPIED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +180,8 @@ class _Book:
         if host in self._peers and peer.networks == (f"{self._addresses.get(host or '')}/32",):
             moment = datetime.fromtimestamp(self._keys.now, UTC) - _ALIVE
             there = datetime.fromtimestamp(peer.handshake, UTC) >= moment
+            if peer.key in self._keys.in_two_places:
+                return host or "", State.COPIED
             return host or "", State.ACTIVE if there else State.SILENT
         owner = next((self._by_address[net] for net in peer.networks if net in self._by_address), "")
         if owner in self._peers and host is None:

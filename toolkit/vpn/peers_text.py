@@ -34,6 +34,7 @@ def word(state: State) -> str:
         State.NOT_REFUSED: _("REVOKED, STILL ACCEPTED"),
         State.ORPHAN: _("ORPHAN"),
         State.UNKNOWN_KEY: _("ANOTHER KEY THAN ITS OWN"),
+        State.COPIED: _("KEY USED IN TWO PLACES"),
     }[state]
 
 
