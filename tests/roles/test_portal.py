@@ -82,14 +82,16 @@ def hotel(home: Home) -> Iterator[Home]:
         home["hotel"].started.remove(portal)
 
 
-def listen(home: Home) -> None:
-    home.laptop.spawn(
+def listen(home: Home) -> subprocess.Popen[str]:
+    """Listen as systemd does; the process becomes the window's program once somebody asks."""
+    process = home.laptop.spawn(
         "systemd-socket-activate", "--listen=/run/nomade-portal.socket", "/usr/local/libexec/nomade-portal-window"
     )
     home.laptop.sh(
         "for try in $(seq 50); do [ ! -S /run/nomade-portal.socket ] || break; sleep 0.1; done; "
         f"chown {TELEWORKER} /run/nomade-portal.socket; chmod 600 /run/nomade-portal.socket"
     )
+    return process
 
 
 def ask(home: Home) -> subprocess.Popen[str]:
@@ -194,8 +196,9 @@ def test_it_closes_when_the_time_is_over(hotel: Home) -> None:
 
 def test_the_kernel_closes_it_when_the_program_is_gone(hotel: Home) -> None:
     hotel.load_rules("laptop", **{"300s": "4s"})
-    until(ask(hotel), "mandataire")
-    hotel.laptop.sh("kill -9 $(pidof -x nomade-portal-window)")
+    window = listen(hotel)
+    until(hotel.laptop.spawn("/usr/local/bin/nomade-portal", user=TELEWORKER), "mandataire")
+    window.kill()
     assert through(hotel, RELAY)
     time.sleep(4)
     assert not through(hotel, RELAY)
