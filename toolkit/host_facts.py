@@ -11,7 +11,7 @@ from toolkit.fleet import Config, Fleet, Kind
 from toolkit.fleet import addresses as tunnel_addresses
 from toolkit.fleet.addresses import Addresses
 from toolkit.fleet.parts import Application, Endpoint, OfficePc
-from toolkit.regime.schedule import schedule
+from toolkit.regime.schedule import of_laptop, schedule
 from toolkit.wake.places import PORT as WAKE_PORT
 from toolkit.wake.places import places
 from toolkit.workspace import Workspace
@@ -71,6 +71,9 @@ def services(fleet: Fleet, laptop: str) -> list[dict[str, Any]]:
 def _laptop_facts(fleet: Fleet, name: str, addresses: Addresses) -> dict[str, Any]:
     facts: dict[str, Any] = {"nomade_tunnel_address": addresses.tunnel[name]}
     facts |= _teleworker(fleet, name)
+    laptop = next((laptop for laptop in fleet.peers if laptop.name == name), None)
+    if fleet.regime.enforced and laptop is not None:
+        facts["nomade_access"] = of_laptop(fleet, laptop, addresses)
     pc = _office_pc_of(fleet, name)
     if pc is not None:
         facts["nomade_office_pc"] = {"name": pc.name, "address": pc.office_address, "port": _REMOTE_DESKTOP_PORT}

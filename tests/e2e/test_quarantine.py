@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from tests.e2e.network import reachable
-from tests.e2e.test_vpn_peers import COMMUNE, GATEWAY, LAPTOP, Nomade, active, fleet_text, sh, until, verdict
+from tests.e2e.test_vpn_peers import COMMUNE, GATEWAY, LAPTOP, OFFICE_PC, Nomade, active, fleet_text, sh, until, verdict
 from toolkit import fleet
 from toolkit.fleet.parts import OfficePc
 from toolkit.lab.machines import Lab
@@ -17,7 +17,6 @@ from toolkit.quarantine import register
 
 pytestmark = pytest.mark.lab
 
-OFFICE_PC = "pontlierre-bureau-1"
 BROKEN = "accounts-no-empty-password"
 NOTICE = "/var/lib/nomade-notices/quarantine"
 

@@ -18,18 +18,24 @@ import pytest
 
 from tests.e2e.network import reachable
 from toolkit import fleet
+from toolkit.errors import UnreachableError
 from toolkit.fleet.addresses import load as load_addresses
+from toolkit.fleet.parts import OfficePc
+from toolkit.lab import engine
 from toolkit.lab.machines import Lab
 from toolkit.lost import journal
-from toolkit.reach import routes
+from toolkit.reach import enrolment, routes
 from toolkit.transport.base import Route
 from toolkit.transport.ssh import SshTransport
-from toolkit.vpn import keys
+from toolkit.vpn import keys, rotate
 
 pytestmark = pytest.mark.lab
 
 COMMUNE = "pontlierre"
 GATEWAY, LAPTOP, SPARE = "pontlierre-passerelle", "pontlierre-portable-1", "pontlierre-portable-9"
+OFFICE_PC = "pontlierre-bureau-1"
+# What of a gateway made anew carries tunnels; the rest of `nomade apply` has its own tests.
+AGAIN = "ssh,vpn_gateway,vpn_client,firewall"
 # A key of nobody: 32 bytes that WireGuard takes.
 STRANGER = "U3RyYW5nZXItd2l0aG91dC1hLXByaXZhdGUta2V5IQA="
 Done = subprocess.CompletedProcess[str]
@@ -167,6 +173,36 @@ def test_adding_rotating_and_removing_cuts_no_transfer(site: Lab, nomade: Nomade
     assert sh(site, LAPTOP, "ls /etc/wireguard") == "nomade.conf\nnomade.key"
 
 
+def test_a_change_of_key_survives_a_power_cut_of_either_side_and_goes_on(site: Lab, nomade: Nomade) -> None:
+    loaded, folder = fleet.load(site.workspace, COMMUNE), site.workspace.commune(COMMUNE)
+    former = keys.known(folder).current[LAPTOP]
+    ways = routes(site.workspace, loaded)
+    with SshTransport() as transport:
+        coming = rotate.gateway.answer(transport, ways[LAPTOP], rotate._MAKE).strip()
+        rotate._accept_both(site.workspace, loaded, LAPTOP, coming, lambda _line: None)
+        rotate._switch(transport, ways[LAPTOP], ways[GATEWAY], coming, lambda _line: None)
+    assert keys.known(folder).current[LAPTOP] == former  # the control machine died here
+    for host in (LAPTOP, GATEWAY):
+        site.restart(host, kill=True)
+        # A laptop that sends nothing notices after two minutes that its gateway forgot the session; the address follows
+        # the key within one more.
+        until(lambda: active(site), 200, f"no tunnel after {host} lost power")
+        until(lambda: _answers(inside(site)), 120, f"nothing carried after {host} lost power")
+    for _next in range(2):  # what was begun, and a whole change after it
+        done = nomade(site.workspace, "vpn", "rotate", LAPTOP)
+        assert done.returncode == 0, done.stderr
+        assert keys.known(folder).current[LAPTOP] == sh(site, LAPTOP, "wg pubkey < /etc/wireguard/nomade.key")
+        assert peers(site, nomade)[LAPTOP]["state"] == "active"
+
+
+def _answers(way: Route) -> bool:
+    try:
+        with SshTransport(5) as transport:
+            return transport.run(way, "true\n", timeout=20, limit=100).exit_code == 0
+    except UnreachableError:
+        return False
+
+
 def test_outside_of_its_days_a_laptop_reaches_nothing_and_an_emergency_opens_at_once(site: Lab, nomade: Nomade) -> None:
     depot = fleet.load(site.workspace, COMMUNE).applications[0]
     target = (depot.address, depot.port)
@@ -210,20 +246,25 @@ def test_f066_a_revoked_laptop_is_cut_off_at_once_and_its_attempts_are_counted(s
     assert keys.known(site.workspace.commune(COMMUNE)).current[LAPTOP] != former
 
 
-def _come_back(site: Lab, nomade: Nomade, *undo: str) -> None:
+def _come_back(site: Lab, nomade: Nomade, *undo: str, also: str = "", tags: str = "vpn_client,vpn_gateway") -> None:
     done = nomade(site.workspace, *undo)
     assert done.returncode == 0, done.stderr
-    apply = nomade(site.workspace, "apply", "-c", COMMUNE, "-l", f"{GATEWAY},{LAPTOP}", "-t", "vpn_client,vpn_gateway")
+    apply = nomade(site.workspace, "apply", "-c", COMMUNE, "-l", f"{GATEWAY},{LAPTOP}{also}", "-t", tags)
     assert apply.returncode == 0, apply.stderr
     until(lambda: active(site), 60, "no tunnel with the new key")
 
 
-def test_a_laptop_that_is_off_is_lost_and_found_again(site: Lab, nomade: Nomade) -> None:
+def test_a_laptop_that_is_off_is_lost_its_office_pc_closed_and_all_of_it_found_again(site: Lab, nomade: Nomade) -> None:
     former = keys.known(site.workspace.commune(COMMUNE)).current[LAPTOP]
+    loaded = fleet.load(site.workspace, COMMUNE)
+    pc, address = loaded.endpoint(OFFICE_PC), inside(site).address
+    assert isinstance(pc, OfficePc)
+    desktop = (pc.office_address, 3389)
+    assert reachable(site, LAPTOP, desktop)[desktop]
     site.pause(LAPTOP)
     try:
         first = nomade(site.workspace, "lost", LAPTOP, "--reason", "volé dans le train")
-        assert first.returncode in (0, 4), first.stderr  # 4: an office PC that is not there
+        assert first.returncode == 0, first.stderr
         assert first.stdout.strip().endswith(".pdf")
         again = nomade(site.workspace, "lost", LAPTOP)
         assert again.returncode == first.returncode
@@ -231,6 +272,41 @@ def test_a_laptop_that_is_off_is_lost_and_found_again(site: Lab, nomade: Nomade)
         site.unpause(LAPTOP)
     known = journal.load(site.workspace, LAPTOP)
     assert known is not None
-    assert {"written", "gateway", "trust"} <= set(known.done)
+    assert {"written", "gateway", "office_pc", "trust"} <= set(known.done)
     assert f"{former}\t(none)" in sh(site, GATEWAY, "wg show wg-nomade allowed-ips")
-    _come_back(site, nomade, "lost", LAPTOP, "--found")
+    assert address not in sh(site, OFFICE_PC, "nft list ruleset"), "the office PC itself lets it in no more"
+    _come_back(
+        site,
+        nomade,
+        "lost",
+        LAPTOP,
+        "--found",
+        also=f",{OFFICE_PC}",
+        tags="vpn_client,vpn_gateway,remote_desktop_host,firewall",
+    )
+    assert reachable(site, LAPTOP, desktop)[desktop]
+
+
+def test_f065_a_gateway_made_anew_takes_its_peers_from_the_inventory_and_is_learned_on_the_bench(
+    site: Lab, nomade: Nomade
+) -> None:
+    folder, lab_keys = site.workspace.commune(COMMUNE), site.workspace.state / "lab"
+    former = keys.known(folder).current
+    engine.run("rm", "--force", "--volumes", site.container(GATEWAY))
+    site.up([GATEWAY])
+    first = ("--known-hosts", str(lab_keys / "known_hosts"), "--key", str(lab_keys / "bootstrap_ed25519"))
+    refused = nomade(site.workspace, "enroll", "-c", COMMUNE, "-l", GATEWAY, *first)
+    assert refused.returncode == 4, "another machine under a known name is no gateway of ours until somebody says so"
+    subprocess.run(["ssh-keygen", "-q", "-R", GATEWAY, "-f", str(folder.known_hosts)], check=True, capture_output=True)
+    for who in (GATEWAY, f"{LAPTOP},{OFFICE_PC}"):
+        enrolled = nomade(site.workspace, "enroll", "-c", COMMUNE, "-l", who, *first)
+        assert enrolled.returncode == 0, enrolled.stderr
+    assert not active(site, LAPTOP), "the laptop does not know its key"
+    apply = nomade(site.workspace, "apply", "-c", COMMUNE, "-l", f"{GATEWAY},{LAPTOP}", "-t", AGAIN)
+    assert apply.returncode == 0, apply.stderr
+    until(lambda: active(site), 60, "no handshake with the new gateway")
+    known = keys.known(folder).current
+    assert known[GATEWAY] != former[GATEWAY]
+    assert known[LAPTOP] == former[LAPTOP], "a laptop keeps its key"
+    assert peers(site, nomade)[LAPTOP]["state"] == "active"
+    assert enrolment(site.workspace, COMMUNE)[LAPTOP].path == "gateway", "reached through it again"

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import importlib.util
+import json
+import os
 import subprocess
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -163,3 +166,44 @@ def test_the_kernel_closes_by_itself_at_the_end() -> None:
 @pytest.mark.lab  # root and nft
 def test_nothing_is_taken_away_where_the_regime_is_not_enforced() -> None:
     assert _loaded(SCHEDULE | {"enforced": False}, "2026-03-04 10:00") == ""
+
+
+@pytest.mark.parametrize(
+    ("civil", "title"),
+    [
+        ("2026-03-02 12:00", ""),
+        ("2026-03-02 17:44", ""),
+        ("2026-03-02 17:45", "Fin de la plage de télétravail à 18:00"),
+        ("2026-03-02 18:05", "Plage de télétravail terminée, coupure à 18:15"),
+        ("2026-03-02 18:15", ""),
+        ("2026-07-06 17:50", "Fin de la plage de télétravail à 18:00"),  # summer: the clock on the wall
+    ],
+)
+def test_the_person_is_warned_before_the_end_and_before_the_cut(civil: str, title: str) -> None:
+    said = access.warning(SCHEDULE, at(civil))
+    assert said.partition("\n")[0] == title
+    assert "urgence" in access.warning(SCHEDULE, at("2026-03-02 17:45"))
+
+
+def test_nobody_is_warned_of_an_end_that_does_not_come() -> None:
+    evening = at("2026-03-02 17:50")
+    assert access.warning(SCHEDULE | {"enforced": False}, evening) == ""
+    night = ANNA | {"on_call": [{"from": "2026-03-02 17:00", "until": "2026-03-03 08:00"}]}
+    assert access.warning(SCHEDULE | {"peers": [night]}, evening) == ""
+    assert access.warning({"enforced": False, "quarantine": []}, evening) == ""
+
+
+def test_the_notice_is_shown_once_and_taken_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = tmp_path / "shown"
+    (tmp_path / "systemctl").write_text(f'#!/bin/sh\necho "$@" >> {shown}\n', encoding="utf-8")
+    (tmp_path / "systemctl").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    monkeypatch.setattr(access, "SCHEDULE", tmp_path / "access.json")
+    monkeypatch.setattr(access, "NOTICE", tmp_path / "access")
+    access.SCHEDULE.write_text(json.dumps(SCHEDULE), encoding="utf-8")
+    for civil in ("2026-03-02 17:50", "2026-03-02 17:55"):
+        access.warn(at(civil))
+        assert access.NOTICE.read_text(encoding="utf-8").startswith("Fin de la plage")
+    assert shown.read_text(encoding="utf-8") == "start --no-block nomade-reboot-notice.service\n"
+    access.warn(at("2026-03-02 18:20"))
+    assert not access.NOTICE.exists()

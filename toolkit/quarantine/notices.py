@@ -27,7 +27,7 @@ _UNIT = "nomade-reboot-notice.service"
 # Whole or not at all: whoever reads it meanwhile reads the former text. The unit comes with the first apply.
 _WRITE = f"""\
 set -eu
-mkdir -p {_FOLDER}
+install -d -m 755 {_FOLDER}
 new=$(mktemp {_FOLDER}/.new.XXXXXX)
 printf '%s\\n' "$title" "$text" > "$new"
 chmod 644 "$new"

@@ -21,16 +21,28 @@ def schedule(fleet: Fleet, addresses: Addresses) -> dict[str, Any]:
     """
     regime = fleet.regime
     return {
-        "enforced": regime.enforced,
-        "zone": str(settings.effective(fleet, fleet.gateway.name)["base_timezone"].value or _ZONE),
-        "grace": regime.grace,
-        "emergency_until": (regime.until or _OPEN_END) if regime.mode == "emergency" else "",
+        **_common(fleet),
         "peers": [_peer(fleet, laptop, addresses) for laptop in fleet.peers] if regime.enforced else [],
         "maintenance": [
             {"address": item.address, "port": item.port, "protocol": item.protocol}
             for item in fleet.applications
             if item.maintenance and (regime.enforced or fleet.quarantine)
         ],
+    }
+
+
+def of_laptop(fleet: Fleet, laptop: Laptop, addresses: Addresses) -> dict[str, Any]:
+    """Return what a laptop is told where windows are enforced: its own, so that it can warn before the end."""
+    return {**_common(fleet), "peers": [_peer(fleet, laptop, addresses)]}
+
+
+def _common(fleet: Fleet) -> dict[str, Any]:
+    regime = fleet.regime
+    return {
+        "enforced": regime.enforced,
+        "zone": str(settings.effective(fleet, fleet.gateway.name)["base_timezone"].value or _ZONE),
+        "grace": regime.grace,
+        "emergency_until": (regime.until or _OPEN_END) if regime.mode == "emergency" else "",
     }
 
 

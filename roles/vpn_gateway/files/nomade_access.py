@@ -21,6 +21,10 @@ from zoneinfo import ZoneInfo
 
 SCHEDULE = Path("/etc/nomade/access.json")
 STATE = Path("/run/nomade-access/state.json")
+# On a laptop: what the role `updates` shows in the teleworker's session, and how long before the end.
+NOTICE = Path("/var/lib/nomade-notices/access")
+SHOW = "nomade-reboot-notice.service"
+WARNING = timedelta(minutes=15)
 EVERY_DAY = frozenset(range(7))
 # Seconds: an element lives no longer than that without the timer, however long its window.
 LONGEST = 7 * 86_400
@@ -168,6 +172,35 @@ def _said(schedule: dict[str, Any], now: datetime) -> dict[str, str]:
     return said | {member["name"]: "in quarantine" for member in schedule.get("quarantine", ())}
 
 
+def warning(schedule: dict[str, Any], now: datetime) -> str:
+    """Return what the person at this laptop reads when its window ends soon, title first; empty when it does not."""
+    for peer in schedule.get("peers", ()) if schedule["enforced"] else ():
+        state, end = until(peer, schedule, now)
+        if end is None or end - now > WARNING:
+            return ""
+        last = end.astimezone(ZoneInfo(schedule["zone"]))
+        if state == "open":
+            after = f"ce qui est ouvert continue {schedule['grace']} minutes, rien de nouveau ne s’ouvre ensuite"
+            text = f"Enregistrez votre travail : à l’heure dite, {after}. Sauf urgence ou astreinte annoncée depuis."
+            return f"Fin de la plage de télétravail à {last:%H:%M}\n{text}\n"
+        text = "Enregistrez votre travail et déconnectez-vous : ce qui est encore ouvert sera coupé."
+        return f"Plage de télétravail terminée, coupure à {last:%H:%M}\n{text}\n"
+    return ""
+
+
+def warn(now: datetime) -> None:
+    """Bring the notice of this laptop to what `warning` says; a new one is shown at once."""
+    text = warning(json.loads(SCHEDULE.read_text(encoding="utf-8")), now)
+    before = NOTICE.read_text(encoding="utf-8") if NOTICE.exists() else ""
+    if not text:
+        NOTICE.unlink(missing_ok=True)
+    elif text != before:
+        new = NOTICE.with_name(".access")
+        new.write_text(text, encoding="utf-8")
+        new.rename(NOTICE)
+        subprocess.run(["systemctl", "start", "--no-block", SHOW], check=False)
+
+
 def apply(now: datetime) -> None:
     """Load the table for `now`, and print (into the journal) what changed since the last time."""
     schedule = json.loads(SCHEDULE.read_text(encoding="utf-8"))
@@ -181,7 +214,9 @@ def apply(now: datetime) -> None:
 
 
 if __name__ == "__main__":
-    if sys.argv[1:] == ["show"]:
+    if sys.argv[1:] == ["warn"]:
+        warn(datetime.now(UTC))
+    elif sys.argv[1:] == ["show"]:
         sys.stdout.write(json.dumps(_said(json.loads(SCHEDULE.read_text(encoding="utf-8")), datetime.now(UTC))) + "\n")
     else:
         apply(datetime.now(UTC))
