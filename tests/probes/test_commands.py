@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from dataclasses import replace
 from pathlib import Path
@@ -41,3 +42,21 @@ def test_more_loose_files_than_a_report_can_use_are_no_answer(
     assert section.status is status
     assert section.text.endswith("end\n") == (status is SectionStatus.OK)
     assert section.text.count("file ") >= min(count, 300)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="the files of the tunnel are root's")
+@pytest.mark.parametrize(
+    ("key", "other", "loose"), [(0o600, 0o600, []), (0o640, 0o600, ["key"]), (0o600, 0o644, ["conf"])]
+)
+def test_files_of_the_tunnel_are_loose_when_others_may_read_them(
+    tmp_path: Path, key: int, other: int, loose: list[str]
+) -> None:
+    for name, mode in (("key", key), ("conf", other)):
+        (tmp_path / f"nomade.{name}").touch(mode)
+    probe = registry()["file_rights"]
+    done = subprocess.run(
+        ["sh", "-c", probe.alone.replace("/etc/wireguard", str(tmp_path))], capture_output=True, text=True, check=True
+    )
+    facts = probe.parse(done.stdout.replace(str(tmp_path), "/etc/wireguard"))
+    assert facts["/etc/wireguard/nomade.key"] == f"{key:o} root root"
+    assert facts["tunnel_open"] == [f"/etc/wireguard/nomade.{name}" for name in loose]

@@ -6,18 +6,18 @@ from toolkit.probes import Probe
 from toolkit.probes._text import whole
 
 WATCHED = ("/etc/shadow", "/etc/gshadow", "/usr/bin/su", "/etc/wireguard/nomade.key")
-# Of the tunnel's folder also what others may read; its key then comes twice.
+# One walk: the files, and of the tunnel's folder once more what others than root may read or change.
 COMMAND = f"""
 set --
 for file in {" ".join(WATCHED)}; do
-  if [ -e "$file" ]; then set -- "$@" "$file"; else echo "none $file"; fi
+  [ -e "$file" ] || {{ echo "none $file"; continue; }}
+  case $file in /etc/wireguard/*) ;; *) set -- "$@" "$file" ;; esac
 done
 [ ! -d /etc/wireguard ] || set -- "$@" /etc/wireguard
-[ $# -eq 0 ] || find "$@" \\( {" -o ".join(f"-path {path}" for path in WATCHED)} \\
-  -o -type f ! -perm 600 \\) -printf '%m %u %g %p\\n' 2>/dev/null
+[ $# -eq 0 ] || find "$@" \\( {" -o ".join(f"-path {path}" for path in WATCHED)} \\) -printf '%m %u %g %p\\n' , \\
+  -path '/etc/wireguard/*' -type f ! -perm 600 -printf '%m %u %g %p\\n' 2>/dev/null
 echo end
 """
-
 
 # 640 root shadow /etc/shadow
 # 640 root shadow /etc/gshadow
