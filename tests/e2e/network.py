@@ -81,14 +81,25 @@ def unplugged(lab: Lab, host: str, network: str) -> Iterator[None]:
 
 
 @contextmanager
-def captured(lab: Lab, host: str, name: str, wanted: str, file: Path) -> Iterator[list[str]]:
-    """Capture what leaves interface `name` of `host` and matches `wanted`, outside of the stand-in.
+def captured(lab: Lab, host: str, name: str, wanted: str, file: Path, direction: str = "out") -> Iterator[list[str]]:
+    """Capture what leaves (or with `direction` enters, `in`) interface `name` of `host` and matches `wanted`.
 
     Yields a list that holds tcpdump's lines once the block has ended.
     """
     lines: list[str] = []
     inside = ["nsenter", "--net", "--target", str(lab.pid(host))]
-    watch = ["tcpdump", "--interface", name, "--direction", "out", "--immediate-mode", "-U", "-w", str(file), wanted]
+    watch = [
+        "tcpdump",
+        "--interface",
+        name,
+        "--direction",
+        direction,
+        "--immediate-mode",
+        "-U",
+        "-w",
+        str(file),
+        wanted,
+    ]
     with subprocess.Popen([*inside, *watch], stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
         while "listening on" not in (line := process.stderr.readline()):

@@ -1,7 +1,11 @@
-"""A real FreeRDP client on the laptop opens the teleworker's session on the office PC, through the tunnel."""
+"""A real FreeRDP client on the laptop opens the teleworker's session on the office PC, through the tunnel.
+
+Also who is refused, what wrong passwords lead to, and an office PC that is off: woken, or back after a power cut.
+"""
 
 from __future__ import annotations
 
+import shlex
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,10 +13,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.network import unplugged
+from tests.conftest import Nomade
+from tests.e2e.network import captured, interface, reachable, unplugged
 from tests.e2e.screen import Picture, read_xwd
 from toolkit import fleet
 from toolkit.lab.machines import Lab
+from toolkit.probes import remote_desktop
 
 pytestmark = pytest.mark.lab
 
@@ -25,6 +31,8 @@ SESSION = """xsetroot -solid '#1e8c5a'
 (sleep 3; exec xterm -bg black -fg white -geometry 46x6+90+90 -e sh -c 'hostname; id -un; sleep 900') &
 """
 CERTIFICATE = "/usr/local/share/nomade/office-pc.crt"
+# What the console hears: logind asks each session of it to lock, by this signal.
+LOCKS = "busctl monitor --match=\"type='signal',interface='org.freedesktop.login1.Session',member='Lock'\""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,14 +50,40 @@ class Desk:
         assert done.returncode == 0, done.stdout.decode() + done.stderr.decode()
         return done.stdout
 
-    def open_session(self) -> None:
+    def open_session(self, password: str = PASSWORD) -> None:
         """Start the teleworker's launcher as the desktop would, with the password typed."""
-        self.run(self.laptop, f"umask 077; cat > /run/typed; chown {self.login} /run/typed", PASSWORD + "\n")
+        self.run(self.laptop, "systemctl stop lab-client 2> /dev/null || true")
+        self.run(self.laptop, f"umask 077; cat > /run/typed; chown {self.login} /run/typed", password + "\n")
         self.run(
             self.laptop,
             f"systemd-run --quiet --collect --unit=lab-client --uid={self.login} --setenv=DISPLAY=:77 "
             "sh -c 'exec /usr/local/bin/bureau-distance < /run/typed'",
         )
+
+    def client(self, *arguments: str, password: str = PASSWORD, seconds: int = 8) -> None:
+        """Run FreeRDP by hand, as somebody who holds the laptop may; it is ended after `seconds`."""
+        target = fleet.load(self.lab.workspace, self.office_pc.partition("-")[0])
+        address = next(pc.office_address for pc in target.office_pcs if pc.name == self.office_pc)
+        words = shlex.join([f"/v:{address}", *arguments, "/d:", "/from-stdin:force", "/sec:tls", "/cert:ignore"])
+        script = f"DISPLAY=:77 timeout {seconds} $(command -v xfreerdp3 || command -v xfreerdp) {words}"
+        self.run(
+            self.laptop,
+            f"setpriv --reuid={self.login} --clear-groups sh -c {shlex.quote(script)} || true",
+            password + "\n",
+        )
+
+    def green(self, seconds: float = 60) -> bool:
+        """Return whether the teleworker's own desktop is seen within so many seconds."""
+        deadline = time.monotonic() + seconds
+        while self.picture().share(GREEN) < 0.4:
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(1)
+        return True
+
+    def guesses(self) -> dict[str, object]:
+        """Return what the audit's probe says of the office PC."""
+        return remote_desktop.parse(self.run(self.office_pc, remote_desktop.COMMAND).decode())
 
     def picture(self) -> Picture:
         """Return what the laptop's screen shows."""
@@ -108,3 +142,86 @@ def test_another_certificate_is_refused(desk: Desk) -> None:
         assert desk.picture().share(GREEN) < 0.01
     finally:
         desk.run(desk.laptop, f"cat /run/pinned > {CERTIFICATE}")
+
+
+def test_a_colleague_is_refused_before_the_password_is_asked(desk: Desk) -> None:
+    desk.run(desk.office_pc, "useradd --create-home collegue; chpasswd", f"collegue:{PASSWORD}\n")
+    try:
+        desk.client("/u:collegue")
+        said = desk.run(desk.office_pc, "journalctl -t xrdp-sesman --since -1min --no-pager").decode()
+        assert "collegue" in said
+        assert "collegue" not in desk.run(desk.office_pc, "loginctl list-users --no-legend").decode()
+        assert b" V" not in desk.run(desk.office_pc, "faillock --user collegue"), "guessing locks nobody else"
+    finally:
+        desk.run(desk.office_pc, "faillock --user collegue --reset; userdel --remove collegue 2> /dev/null")
+
+
+def test_wrong_passwords_lock_the_account_and_show(desk: Desk) -> None:
+    assert desk.guesses()["locked_out"] == []
+    try:
+        for _ in range(5):
+            desk.client(f"/u:{desk.login}", password="Douze-lierres-secs-4", seconds=5)
+        found = desk.guesses()
+        assert (found["counted"], found["locked_out"]) == (True, [desk.login])
+        desk.open_session()
+        assert not desk.green(12), "the right password does not help while the account is locked"
+    finally:
+        desk.run(desk.office_pc, f"faillock --user {desk.login} --reset")
+    assert desk.guesses()["locked_out"] == []
+    desk.open_session()
+    assert desk.green(), desk.said()
+
+
+def test_the_console_locks_whenever_somebody_connects_and_drives_stay_out(desk: Desk) -> None:
+    session = "systemd-run --quiet --collect --unit=lab-console --property=PAMName=login --setenv=XDG_SEAT=seat0"
+    desk.run(desk.office_pc, f"{session} --uid={desk.login} sleep 600")
+    desk.run(desk.office_pc, f"systemd-run --quiet --collect --unit=lab-locks {LOCKS}")
+    try:
+        deadline = time.monotonic() + 10
+        while not (console := desk.run(desk.office_pc, "loginctl show-seat seat0 -p Sessions --value").split()):
+            assert time.monotonic() < deadline, "no session at the console"
+            time.sleep(0.5)
+        desk.client(f"/u:{desk.login}", "/drive:portable,/usr/share", seconds=15)
+        heard = desk.run(desk.office_pc, "journalctl --unit=lab-locks --no-pager --output=cat").decode()
+        assert heard.count("Member=Lock") == len(console), heard
+        shared = desk.run(desk.office_pc, f"find ~{desk.login}/thinclient_drives -mindepth 1 2> /dev/null || true")
+        assert shared == b"", "the laptop's files are in the session"
+    finally:
+        desk.run(desk.office_pc, "systemctl stop lab-console lab-locks 2> /dev/null || true")
+
+
+def test_the_gateway_wakes_an_office_pc_for_the_administrator(desk: Desk, nomade: Nomade, tmp_path: Path) -> None:
+    commune = fleet.load(desk.lab.workspace, desk.office_pc.partition("-")[0])
+    pc = next(pc for pc in commune.office_pcs if pc.name == desk.office_pc)
+    packet = b"\xff" * 6 + bytes.fromhex((pc.mac or "").replace(":", "")) * 16
+    file = tmp_path / "wake.pcap"
+    card = interface(desk.lab, desk.office_pc, pc.office_address)
+    with captured(desk.lab, desk.office_pc, card, "udp port 9", file, direction="in") as seen:
+        done = nomade(desk.lab.workspace, "wake", desk.office_pc)
+    assert done.returncode == 0, done.stderr
+    assert "awake" in done.stderr
+    assert all(f"{commune.gateway.office.address}." in line for line in seen)
+    assert file.read_bytes().count(packet) == len(seen) > 0
+    asked = (commune.gateway.office.address, 9), (commune.gateway.public.address, 9)
+    assert not any(reachable(desk.lab, desk.office_pc, *asked).values()), "who is not in the tunnel asks for nothing"
+
+
+def test_the_launcher_has_the_office_pc_woken_and_waits_for_it(desk: Desk, tmp_path: Path) -> None:
+    commune = fleet.load(desk.lab.workspace, desk.office_pc.partition("-")[0])
+    address, gateway = commune.gateway.office.address, commune.gateway.name
+    card, file = interface(desk.lab, gateway, address), tmp_path / "wake.pcap"
+    with captured(desk.lab, gateway, card, "udp port 9", file) as sent:
+        with unplugged(desk.lab, desk.office_pc, f"office-{commune.commune.id}"):
+            desk.open_session()
+            deadline = time.monotonic() + 30
+            while "il démarre" not in desk.said():
+                assert time.monotonic() < deadline, desk.said()
+                time.sleep(1)
+        assert desk.green(90), desk.said()
+    assert len(sent) >= 3, "no magic packet"
+
+
+def test_after_a_power_cut_the_office_pc_takes_sessions_again(desk: Desk) -> None:
+    desk.lab.restart(desk.office_pc, kill=True)
+    desk.open_session()
+    assert desk.green(120), desk.said()
