@@ -158,7 +158,7 @@ def _check(document: Document, place: Path_, item: Waiver, fleet: Fleet, known: 
     if item.kind and item.endpoints:
         message = _("a waiver is for one kind of machine or for the machines named, not both")
         document.report((*place, "kind"), message)
-    names = [*(endpoint.name for endpoint in fleet.endpoints), *(gone.name for gone in fleet.retired)]
+    names = [*(endpoint.name for endpoint in fleet.machines), *(gone.name for gone in fleet.retired)]
     for number, name in enumerate(item.endpoints):
         if name not in names:
             message = _("“{value}” is not declared in fleet.yml").format(value=name)

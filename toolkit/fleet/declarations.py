@@ -100,7 +100,7 @@ def _names(fleet: Fleet) -> dict[str, tuple[tuple[str, ...], list[str]]]:
     return {
         "service": (("services",), [item.id for item in fleet.services]),
         "teleworker": (("teleworkers",), [item.login for item in fleet.teleworkers]),
-        "endpoint": (("gateway", "laptops", "office_pcs"), [item.name for item in fleet.endpoints]),
+        "endpoint": (("gateway", "laptops", "office_pcs"), [item.name for item in fleet.machines]),
     }
 
 
