@@ -113,6 +113,7 @@ def _of_endpoint(fleet: Fleet, endpoint: Endpoint, *, away: bool) -> dict[str, t
         "nomade_peers": (("fleet", ("laptops",)), ("fleet", ("posts",))),
         "nomade_backup_clients": (("fleet", ("laptops",)), ("fleet", ("office_pcs",))),
         "nomade_services": (("fleet", ("applications",)),),
+        "nomade_wake": (("fleet", ("office_pcs",)),),
     }
     post = fleet.post_of(endpoint.name)
     if post is None:
