@@ -181,3 +181,15 @@ def test_the_list_says_who_since_when_and_what_is_not_done(
     assert "critical-fail" in said
     assert "NOT YET IN FORCE" in said
     assert "not told yet" in said
+
+
+def test_whoever_is_shut_out_meanwhile_is_not_asked_any_more(workspace: Workspace) -> None:
+    audited(workspace, BROKEN)
+    settled(workspace)
+    path = workspace.commune("essai").fleet
+    line = f"revoked:\n  - {{endpoint: {FIRST}, date: '2026-11-20', reason: départ}}\n"
+    path.write_text(path.read_text(encoding="utf-8") + line, encoding="utf-8")
+    desktop = Desktop()
+    settled(workspace, desktop)
+    assert register.load(workspace.commune("essai")) == register.Register()
+    assert desktop.scripts == []

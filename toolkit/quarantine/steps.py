@@ -84,7 +84,10 @@ class _Run:
             self._say(words.doubt(name, doubt, held=name in decision.held))
 
     def _written(self, before: Register, decision: Decision) -> Register:
-        gone = [name for name in (*before.to_clear, *before.held) if name not in decision.held]
+        there = (
+            set(subjects(self._fleet)) - decision.held.keys()
+        )  # whoever was shut out or retired has no desktop of ours
+        gone = [name for name in (*before.to_clear, *before.held) if name in there]
         register = Register(decision.held, before.in_force, tuple(dict.fromkeys(gone)))
         save(self._folder, register)
         generate(self._workspace, self._fleet.commune.id)
