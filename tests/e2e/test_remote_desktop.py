@@ -148,7 +148,7 @@ def test_a_colleague_is_refused_before_the_password_is_asked(desk: Desk) -> None
     desk.run(desk.office_pc, "useradd --create-home collegue; chpasswd", f"collegue:{PASSWORD}\n")
     try:
         desk.client("/u:collegue")
-        said = desk.run(desk.office_pc, "journalctl -t xrdp-sesman --since -1min --no-pager").decode()
+        said = desk.run(desk.office_pc, "journalctl -u xrdp-sesman --since -1min --no-pager").decode()
         assert "collegue" in said
         assert "collegue" not in desk.run(desk.office_pc, "loginctl list-users --no-legend").decode()
         assert b" V" not in desk.run(desk.office_pc, "faillock --user collegue"), "guessing locks nobody else"
