@@ -84,9 +84,8 @@ class _Run:
             self._say(words.doubt(name, doubt, held=name in decision.held))
 
     def _written(self, before: Register, decision: Decision) -> Register:
-        there = (
-            set(subjects(self._fleet)) - decision.held.keys()
-        )  # whoever was shut out or retired has no desktop of ours
+        # Whoever was shut out or retired has no desktop of ours.
+        there = set(subjects(self._fleet)) - decision.held.keys()
         gone = [name for name in (*before.to_clear, *before.held) if name in there]
         register = Register(decision.held, before.in_force, tuple(dict.fromkeys(gone)))
         save(self._folder, register)
