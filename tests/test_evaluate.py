@@ -135,7 +135,7 @@ def test_what_a_machine_answers_cannot_be_declared() -> None:
 
 
 def test_a_setting_that_is_not_known_is_error() -> None:
-    text = "permitrootlogin no\npasswordauthentication no\nmaxauthtries 4\nlogingracetime 60\n"
+    text = "permitrootlogin no\npasswordauthentication no\nmaxauthtries 3\nlogingracetime 60\n"
     found = findings(evidence(sshd=section("sshd", text)), subject(settings={}))["ssh-attempts-limited"]
     assert (found.verdict, found.reason) == (Verdict.ERROR, "setting")
     assert "ssh_max_auth_tries" in found.detail
