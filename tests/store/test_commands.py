@@ -9,7 +9,7 @@ import pytest
 
 from tests.fleet import sample
 from tests.store.conftest import Opened
-from tests.store.test_store import audit, change, collected
+from tests.store.test_store import audit, change, collected, rows_of
 from toolkit.cli import run as command_line
 from toolkit.errors import ExitCode
 from toolkit.finding import Verdict
@@ -53,6 +53,26 @@ def test_thinning_says_first_what_it_would_do(workspace: Workspace, capsys: pyte
     assert capsys.readouterr().out.split()[0] == would
     assert command_line(arguments) == ExitCode.OK
     assert capsys.readouterr().out.split()[0] == "0"
+
+
+@pytest.mark.parametrize("declared", [True, False])
+def test_an_audit_ends_with_thinning_where_a_rule_is_declared_and_keeps_the_last_of_each_post(
+    workspace: Workspace, url: str, opened: Opened, capsys: pytest.CaptureFixture[str], *, declared: bool
+) -> None:
+    if not declared:
+        text = workspace.config_file.read_text(encoding="utf-8")
+        workspace.config_file.write_text(text.replace("retention: {all_days: 30}\n", ""), encoding="utf-8")
+    store = opened(url)
+    before = store.state("essai").endpoints["essai-portable-1"].last
+    # No machine is enrolled, so none answers: the audit adds an attempt, and the last evidence must outlive the rule.
+    assert command_line(["audit", "-w", str(workspace.root), "--limit", "essai-portable-1"]) != ExitCode.INTERNAL
+    told = capsys.readouterr().err
+    assert ("nomade.yml" in told) == declared
+    ((left,),) = rows_of(store, "SELECT count(*) FROM endpoint_audits")
+    assert (left < 60) == declared
+    if not declared:
+        assert left == 75
+    assert store.state("essai").endpoints["essai-portable-1"].last == before
 
 
 def test_moving_copies_everything_and_leaves_the_old_store(

@@ -71,6 +71,7 @@ def command(
 
     from toolkit import paris
     from toolkit.audit import Request, each, outcome
+    from toolkit.cli.store import thin_where_declared
     from toolkit.errors import worst
     from toolkit.finding import Severity
     from toolkit.policy import policies
@@ -95,6 +96,7 @@ def command(
             click.echo(text, nl=False)
     if not source:
         codes += _quarantine(workspace, rules)
+        thin_where_declared(workspace)
     return worst(codes)
 
 

@@ -13,7 +13,9 @@ from toolkit.i18n import _, language
 if TYPE_CHECKING:
     from datetime import date
 
+    from toolkit.fleet import Config
     from toolkit.store import Store
+    from toolkit.store.retention import Rule
     from toolkit.workspace import Workspace
 
 
@@ -56,14 +58,40 @@ def thin(workspace: Workspace, dry_run: bool) -> int:
     from toolkit.fleet import load_config
     from toolkit.store import retention
 
-    kept = load_config(workspace).retention
-    rule = retention.Rule(kept.all_days, kept.weekly_days, kept.monthly_days)
+    rule = _rule(load_config(workspace))
     found = retention.thin(_open(workspace).database, rule, datetime.now(UTC), dry_run=dry_run)
     said = (
         _("{dropped} of {results} results would be dropped") if dry_run else _("{dropped} of {results} results dropped")
     )
     click.echo(said.format(dropped=found.dropped, results=found.results))
     return 0
+
+
+def thin_where_declared(workspace: Workspace) -> None:
+    """Apply the retention rule to all communes if nomade.yml has one, and say what went; else nothing is dropped.
+
+    Raises:
+        StoreError: the database cannot be used. What is cut off half-way, the next call goes on with.
+    """
+    from datetime import UTC, datetime
+
+    from toolkit.fleet import load_config
+    from toolkit.store import retention
+
+    config = load_config(workspace)
+    if "retention" not in config.model_fields_set:
+        return
+    found = retention.thin(_open(workspace).database, _rule(config), datetime.now(UTC))
+    if found.dropped:
+        said = _("store: {dropped} of {results} results dropped, as “retention” of nomade.yml asks")
+        click.echo(said.format(dropped=found.dropped, results=found.results), err=True)
+
+
+def _rule(config: Config) -> Rule:
+    from toolkit.store.retention import Rule
+
+    kept = config.retention
+    return Rule(kept.all_days, kept.weekly_days, kept.monthly_days)
 
 
 @command.command("move", help=_("Copy everything into the empty database at URL (postgresql://… or sqlite:///…)."))
