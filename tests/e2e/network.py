@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from toolkit.lab.machines import Lab
+from toolkit.lab.networks import bridge_of
 
 # Run on a stand-in with its python3: connect to each (address, port) of the arguments, print which answered.
 _PROBE = """
@@ -81,26 +82,28 @@ def unplugged(lab: Lab, host: str, network: str) -> Iterator[None]:
 
 
 @contextmanager
-def captured(lab: Lab, host: str, name: str, wanted: str, file: Path, direction: str = "out") -> Iterator[list[str]]:
-    """Capture what leaves (or with `direction` enters, `in`) interface `name` of `host` and matches `wanted`.
+def captured(lab: Lab, host: str, name: str, wanted: str, file: Path) -> Iterator[list[str]]:
+    """Capture what leaves interface `name` of `host` and matches `wanted`, outside of the stand-in.
 
     Yields a list that holds tcpdump's lines once the block has ended.
     """
-    lines: list[str] = []
     inside = ["nsenter", "--net", "--target", str(lab.pid(host))]
-    watch = [
-        "tcpdump",
-        "--interface",
-        name,
-        "--direction",
-        direction,
-        "--immediate-mode",
-        "-U",
-        "-w",
-        str(file),
-        wanted,
-    ]
-    with subprocess.Popen([*inside, *watch], stderr=subprocess.PIPE, text=True) as process:
+    with _watched([*inside, "tcpdump", "--direction", "out"], name, wanted, file) as lines:
+        yield lines
+
+
+@contextmanager
+def captured_on_the_way(lab: Lab, network: str, wanted: str, file: Path) -> Iterator[list[str]]:
+    """Capture on the bridge of a network (a topology key): the machines on it may restart meanwhile."""
+    with _watched(["tcpdump"], bridge_of(lab.name, network), wanted, file) as lines:
+        yield lines
+
+
+@contextmanager
+def _watched(command: list[str], name: str, wanted: str, file: Path) -> Iterator[list[str]]:
+    lines: list[str] = []
+    watch = ["--interface", name, "--immediate-mode", "-U", "-w", str(file), wanted]
+    with subprocess.Popen([*command, *watch], stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
         while "listening on" not in (line := process.stderr.readline()):
             assert line, "tcpdump did not start"
