@@ -132,7 +132,7 @@ class _Rows:
         return [
             *(endpoint.name, endpoint.serial or "", self._entity, self._type(endpoint.kind), endpoint.model or ""),
             *(self._status(endpoint), self._tunnel.get(endpoint.name, "")),
-            *(self._compliance(machine), *self._moments(machine), ""),
+            *(self._compliance(machine) if endpoint.is_managed else self._unmanaged(), *self._moments(machine), ""),
         ]
 
     def _fixed_post(self, post: FixedPost) -> list[str]:
@@ -141,8 +141,12 @@ class _Rows:
         retired = self._date_of(*post.retired_on.split("-")) if post.retired_on else ""
         return [
             *(post.name, post.serial or "", self._entity, self._type(Kind.OFFICE_PC), post.model or "", fate, ""),
-            *(_("not managed, not checked"), "", "", "", "", retired),
+            *(self._unmanaged(), "", "", "", "", retired),
         ]
+
+    def _unmanaged(self) -> str:
+        _ = translator(self._language)
+        return _("not managed, not checked")
 
     def _type(self, kind: Kind) -> str:
         _ = translator(self._language)
@@ -152,7 +156,7 @@ class _Rows:
         _ = translator(self._language)
         if isinstance(endpoint, Laptop | OfficePc) and endpoint.missing_since:
             return _("Not found in the list")
-        return _("In service") if endpoint.name in self._enrolled else _("Being prepared")
+        return _("In service") if endpoint.name in self._enrolled or not endpoint.is_managed else _("Being prepared")
 
     def _compliance(self, machine: Machine | None) -> str:
         _ = translator(self._language)
