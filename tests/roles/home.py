@@ -151,9 +151,7 @@ class Home:
             process = self.laptop.started.pop()
             process.kill()
             process.communicate()
-        self.laptop.sh(
-            "/usr/local/bin/systemctl stop nomade-portal-relay.service; rm -rf /run/* && mkdir -p /run/nomade-portal"
-        )
+        self.laptop.sh("rm -rf /run/* && mkdir -p /run/nomade-portal")
         found = json.loads(self.laptop.sh("ip -json link"))
         for name in [row["ifname"] for row in found if row["ifname"].startswith(("up", "wg-nomade"))]:
             self.laptop.sh(f"ip link delete {name}")
@@ -254,13 +252,11 @@ def furnish(home: Home) -> None:
         "sysctl -qp /etc/sysctl.d/60-nomade-vpn.conf"
     )
     texts = {
-        "systemctl": home_files.SYSTEMCTL,
         "gateway.conf": home_files.gateway_peers(folder / "laptop.key"),
         "gateway-routes": home_files.GATEWAY_ROUTES,
     }
     for name, text in texts.items():
         (folder / name).write_text(text, encoding="utf-8")
-    home.laptop.sh(f"install -m 755 {folder}/systemctl /usr/local/bin/systemctl")
     home["gateway"].sh(f"""cd {folder}
         ip address add {PUBLIC}/24 dev internet; ip address add 192.168.1.2/24 dev office
         ip route add default via 203.0.113.1; echo 1 > /proc/sys/net/ipv4/ip_forward

@@ -47,20 +47,17 @@ PLAYBOOK = """
         dest: gateway.rules
         mode: "0600"
 """
-# What systemd does for the tunnel and the relay, where there is no systemd.
-SYSTEMCTL = """#!/bin/sh
-case "$1 $2" in
-  "restart nomade-portal-relay.service")
-    "$0" stop "$2"
-    mkdir -p /run/nomade-portal-relay && chown 990 /run/nomade-portal-relay && rm -f /run/nomade-portal-relay/port
-    setpriv --reuid 990 --regid 990 --clear-groups --inh-caps=-all --bounding-set=-all \\
-      /usr/local/libexec/nomade-portal-relay >> /run/relay.log 2>&1 &
-    echo $! > /run/relay.pid
-    for try in $(seq 50); do [ ! -s /run/nomade-portal-relay/port ] || exit 0; sleep 0.1; done; exit 1 ;;
-  "stop nomade-portal-relay.service")
-    [ ! -e /run/relay.pid ] || kill "$(cat /run/relay.pid)" 2> /dev/null; rm -f /run/relay.pid ;;
-  *) echo "systemctl $*: not here" >&2; exit 1 ;;
-esac
+# What systemd does for the relay, where there is none: it runs while the window's state is there.
+RELAY_OF_SYSTEMD = """
+mkdir -p /run/nomade-portal-relay && chown 990 /run/nomade-portal-relay
+while sleep 0.1; do
+  if [ -e /run/nomade-portal/window.json ]; then
+    [ -n "$relay" ] || { setpriv --reuid 990 --regid 990 --clear-groups --inh-caps=-all --bounding-set=-all \\
+      --pdeathsig KILL /usr/local/libexec/nomade-portal-relay > /run/relay.log 2>&1 & relay=$!; }
+  elif [ -n "$relay" ]; then
+    kill "$relay"; wait "$relay"; relay=; rm -f /run/nomade-portal-relay/port
+  fi
+done
 """
 # One TCP server per `address:port`: says its own name and sends back what comes. One UDP server likewise.
 SERVE = """

@@ -13,56 +13,17 @@ from collections.abc import Iterator
 import pytest
 
 from tests.roles.home import PLACES, PYTHON, RELAY, TELEWORKER, Home
-from tests.roles.home_files import INTERNET, TUNNEL_PORT
+from tests.roles.home_files import INTERNET, RELAY_OF_SYSTEMD, TUNNEL_PORT
+from tests.roles.portal_page import LOG_IN, PORTAL
 
 pytestmark = pytest.mark.lab  # root, ip, nft and wireguard-go
 
 ROUTER, LAPTOP = PLACES["hotel"]
-# Every name is this router; every page leads to the form; who sends the form is let out.
-PORTAL = """
-import http.server, socket, subprocess, sys, threading
-router = sys.argv[1]
-class Portal(http.server.BaseHTTPRequestHandler):
-    def do_GET(self):
-        if self.headers["Host"] == "portail.hotel.test":
-            self.answer(200, b"<form method=post action=/login>")
-        else:
-            self.answer(302, b"", "http://portail.hotel.test/login")
-    def do_POST(self):
-        self.rfile.read(int(self.headers["Content-Length"]))
-        element = "{ %s }" % self.client_address[0]
-        subprocess.run(["nft", "add element inet trial paid " + element], check=True)
-        self.answer(200, b"Bienvenue")
-    def answer(self, status, body, place=None):
-        self.send_response(status)
-        if place: self.send_header("Location", place)
-        self.send_header("Content-Length", str(len(body))); self.end_headers(); self.wfile.write(body)
-    def log_message(self, *_): pass
-def names():
-    own = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); own.bind((router, 53))
-    while True:
-        asked, who = own.recvfrom(512)
-        four = asked[-4:-2] == b"\\0\\1"
-        answer = b"\\xc0\\x0c\\0\\1\\0\\1\\0\\0\\0\\x05\\0\\4" + socket.inet_aton(router) if four else b""
-        head = asked[:2] + b"\\x81\\x80\\0\\1\\0" + bytes([four]) + b"\\0\\0\\0\\0"
-        own.sendto(head + asked[12:] + answer, who)
-threading.Thread(target=names, daemon=True).start()
-server = http.server.ThreadingHTTPServer((router, 80), Portal)
-print("ready", flush=True); server.serve_forever()
-"""
+LET_OUT = ("nft", "add element inet trial paid { GUEST }")
 RULES = """
 set paid { type ipv4_addr; }
 chain web { type nat hook prerouting priority -100; iifname lan ip saddr != @paid tcp dport 80 redirect to :80; }
 chain out { type filter hook forward priority 0; iifname lan ip saddr != @paid drop; }
-"""
-# What a browser does behind the relay: the page, its form.
-LOG_IN = """
-import sys, urllib.request
-proxy = urllib.request.ProxyHandler({"http": f"http://127.0.0.1:{sys.argv[1]}"})
-browser = urllib.request.build_opener(proxy)
-page = browser.open("http://example.org/", timeout=10)
-assert page.url == "http://portail.hotel.test/login", page.url
-print(browser.open(page.url, b"chambre=12", timeout=10).read().decode())
 """
 CONNECT = "import socket,sys; socket.create_connection((sys.argv[1], int(sys.argv[2])), 1); print('through')"
 
@@ -71,7 +32,7 @@ CONNECT = "import socket,sys; socket.create_connection((sys.argv[1], int(sys.arg
 def hotel(home: Home) -> Iterator[Home]:
     """The laptop in the hotel, its tunnel without an answer, the portal's socket listening as systemd would have it."""
     home.trouble("hotel", RULES)
-    portal = home["hotel"].python(PORTAL, ROUTER)
+    portal = home["hotel"].python(PORTAL, ROUTER, *LET_OUT)
     home.plug_in("hotel")
     home.start_tunnel("laptop")
     try:
@@ -84,6 +45,7 @@ def hotel(home: Home) -> Iterator[Home]:
 
 def listen(home: Home) -> subprocess.Popen[str]:
     """Listen as systemd does; the process becomes the window's program once somebody asks."""
+    home.laptop.spawn("sh", "-c", RELAY_OF_SYSTEMD)
     process = home.laptop.spawn(
         "systemd-socket-activate", "--listen=/run/nomade-portal.socket", "/usr/local/libexec/nomade-portal-window"
     )

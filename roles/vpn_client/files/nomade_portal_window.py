@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import pwd
 import re
 import select
@@ -27,7 +28,6 @@ INTERFACE = "wg-nomade"
 TUNNEL = "/usr/local/libexec/nomade-vpn"
 STATE = Path("/run/nomade-portal/window.json")
 PORT = Path("/run/nomade-portal-relay/port")
-RELAY = "nomade-portal-relay.service"
 RULE = ["rule", "{action}", "preference", "32499", "uidrange", "{uid}-{uid}", "lookup", "main"]
 PATIENCE = 4  # seconds for the tunnel to show that it needs no window
 NUDGE = 5  # seconds between two tries of the tunnel while the window is open
@@ -102,18 +102,33 @@ def open_window(uid: int, asker: int, servers: list[str]) -> int:
     subprocess.run(["nft", "--file", "-"], input="\n".join(commands), text=True, check=True)
     routing("add", uid)
     STATE.write_text(json.dumps({"asker": asker, "resolvers": servers}), encoding="ascii")
-    subprocess.run(["systemctl", "restart", RELAY], check=True)
+    ready()
+    end = time.monotonic() + PATIENCE
+    while not (PORT.exists() and PORT.read_text(encoding="ascii")):
+        if time.monotonic() > end:
+            raise TimeoutError("the relay did not start")
+        time.sleep(0.1)
     return int(PORT.read_text(encoding="ascii"))
 
 
+def ready() -> None:
+    """Let systemd go on: it starts the relay, which comes after this service, if the window's state is there."""
+    if address := os.environ.get("NOTIFY_SOCKET"):
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as told:
+            told.sendto(b"READY=1", "\0" + address[1:] if address.startswith("@") else address)
+
+
 def close_window() -> None:
-    """Close it, whatever is open of it. Run again by systemd at the end, should this program be killed."""
+    """Close it, whatever is open of it. Run again by systemd at the end, should this program be killed.
+
+    The relay ends with this service (BindsTo).
+    """
+    STATE.unlink(missing_ok=True)
     names = "portal_window", "portal_resolvers4", "portal_resolvers6"
     subprocess.run(
         ["nft", "; ".join(f"flush set inet nomade {name}" for name in names)], stderr=subprocess.DEVNULL, check=False
     )
     routing("delete", account())
-    subprocess.run(["systemctl", "stop", RELAY], check=False)
 
 
 def account() -> int:
@@ -182,3 +197,4 @@ if __name__ == "__main__":
         close_window()
     else:
         serve(socket.socket(fileno=3))
+        ready()
