@@ -8,10 +8,12 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from toolkit.lab.machines import Lab
 from toolkit.lab.virtual import images
 from toolkit.lab.virtual.machine import ASKED, BOOT_SECONDS, VirtualMachine
+from toolkit.probes import registry
 
 Done = subprocess.CompletedProcess[str]
 
@@ -63,6 +65,11 @@ class Story:
         done = self.machine.run(["sh", "-c", script], stdin=stdin, timeout=timeout)
         assert done.returncode == 0, f"{script}: {done.stderr.decode(errors='replace')}"
         return done.stdout.decode().strip()
+
+    def facts(self, probe: str) -> dict[str, Any]:
+        """Ask the machine one of the audit's questions."""
+        asked = registry()[probe]
+        return asked.parse(self.shell(f"{asked.alone}"))
 
     def leave_passphrase(self) -> None:
         """Put the passphrase where the role reads it, as the technician does."""
