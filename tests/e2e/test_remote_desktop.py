@@ -206,7 +206,7 @@ def test_the_gateway_wakes_an_office_pc_for_the_administrator(desk: Desk, nomade
     assert not any(reachable(desk.lab, desk.office_pc, *asked).values()), "who is not in the tunnel asks for nothing"
 
 
-def test_the_launcher_has_the_office_pc_woken_and_waits_for_it(desk: Desk, tmp_path: Path) -> None:
+def test_the_launcher_has_the_office_pc_woken_and_waits_for_it(desk: Desk, artefacts: Path, tmp_path: Path) -> None:
     commune = fleet.load(desk.lab.workspace, desk.office_pc.partition("-")[0])
     network, file = f"office-{commune.commune.id}", tmp_path / "wake.pcap"
     with captured_on_the_way(desk.lab, network, "udp port 9", file) as sent:
@@ -216,6 +216,8 @@ def test_the_launcher_has_the_office_pc_woken_and_waits_for_it(desk: Desk, tmp_p
             while "il démarre" not in desk.said():
                 assert time.monotonic() < deadline, desk.said()
                 time.sleep(1)
+            time.sleep(2)  # the window is drawn
+            (artefacts / f"waking-{desk.laptop}.png").write_bytes(desk.picture().png())
         assert desk.green(150), desk.said()
     assert len(sent) >= 3, "no magic packet"
 
