@@ -78,7 +78,7 @@ def _table(rules: Path, script: str = 'nft -f "$1"') -> list[dict[str, Any]]:
 
 def _policies(objects: list[dict[str, Any]]) -> dict[str, str]:
     chains = [item["chain"] for item in objects if "chain" in item]
-    return {chain["hook"]: chain["policy"] for chain in chains if chain.get("type") == "filter"}
+    return {chain["hook"]: chain["policy"] for chain in chains if chain.get("type") == "filter" and chain["prio"] == 0}
 
 
 @pytest.mark.parametrize("kind", KINDS)
