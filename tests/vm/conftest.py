@@ -1,4 +1,4 @@
-"""One machine at a time: two would share the two processors that CI has."""
+"""One machine per run of the tests, on one processor: `tests/vm/run` starts one run for each release."""
 
 from __future__ import annotations
 
@@ -15,10 +15,12 @@ from toolkit.lab.machines import Lab
 from toolkit.lab.readdress import free_block, readdress
 
 HOSTS = {"debian-12": "pontlierre-portable-1", "debian-13": "valsorbe-portable-1"}
+# Where each looks for free addresses first: two runs that start together do not take the same.
+BLOCKS = {"debian-12": 20, "debian-13": 25}
 # One processor: emulation cannot keep the clocks of two together, and Linux then reads the time from a slow device.
 HARDWARE = "{encrypted_root: true, disks: [160, 32], tpm: true, processors: 1}"
-# Where `make test-vm` finds which lab to end when this process was ended before it could.
-RUNNING = Path(__file__).parent.parent.parent / ".cache" / "vm-workspace"
+# Where `tests/vm/run` finds which lab to end when this process was ended before it could.
+RUNNING = Path(__file__).parent.parent.parent / ".cache"
 TOLD = pytest.StashKey[list[Story]]()
 
 
@@ -28,7 +30,9 @@ def story(
 ) -> Iterator[Story]:
     """A laptop's story, told once for each release; the machine is ended with it unless KEEP=1."""
     host = HOSTS[request.param]
-    workspace = readdress(paths.demo_dir(), tmp_path_factory.mktemp("vm") / "workspace", free_block(20))
+    workspace = readdress(
+        paths.demo_dir(), tmp_path_factory.mktemp("vm") / "workspace", free_block(BLOCKS[request.param])
+    )
     with (workspace.root / "lab.yml").open("a", encoding="utf-8") as file:
         file.write(f"virtual:\n  {host}: {HARDWARE}\n")
     fleet = workspace.commune(host.partition("-")[0]).fleet
@@ -39,7 +43,7 @@ def story(
     lab = Lab(workspace)
     story = Story(lab, lab.virtual(host), artefacts)
     request.config.stash.setdefault(TOLD, []).append(story)
-    RUNNING.write_text(f"{workspace.root}\n", encoding="utf-8")
+    (RUNNING / f"vm-{request.param}.workspace").write_text(f"{workspace.root}\n", encoding="utf-8")
     try:
         tell(story, nomade)
         yield story
