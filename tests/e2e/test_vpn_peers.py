@@ -18,7 +18,6 @@ import pytest
 
 from tests.e2e.network import reachable
 from toolkit import fleet
-from toolkit.errors import UnreachableError
 from toolkit.fleet.addresses import load as load_addresses
 from toolkit.fleet.parts import OfficePc
 from toolkit.lab import engine
@@ -27,7 +26,7 @@ from toolkit.lost import journal
 from toolkit.reach import enrolment, routes
 from toolkit.transport.base import Route
 from toolkit.transport.ssh import SshTransport
-from toolkit.vpn import keys, rotate
+from toolkit.vpn import keys
 
 pytestmark = pytest.mark.lab
 
@@ -171,36 +170,6 @@ def test_adding_rotating_and_removing_cuts_no_transfer(site: Lab, nomade: Nomade
     assert known.current[LAPTOP] == sh(site, LAPTOP, "wg pubkey < /etc/wireguard/nomade.key") != former
     assert known.revoked[former] == LAPTOP
     assert sh(site, LAPTOP, "ls /etc/wireguard") == "nomade.conf\nnomade.key"
-
-
-def test_a_change_of_key_survives_a_power_cut_of_either_side_and_goes_on(site: Lab, nomade: Nomade) -> None:
-    loaded, folder = fleet.load(site.workspace, COMMUNE), site.workspace.commune(COMMUNE)
-    former = keys.known(folder).current[LAPTOP]
-    ways = routes(site.workspace, loaded)
-    with SshTransport() as transport:
-        coming = rotate.gateway.answer(transport, ways[LAPTOP], rotate._MAKE).strip()
-        rotate._accept_both(site.workspace, loaded, LAPTOP, coming, lambda _line: None)
-        rotate._switch(transport, ways[LAPTOP], ways[GATEWAY], coming, lambda _line: None)
-    assert keys.known(folder).current[LAPTOP] == former  # the control machine died here
-    for host in (LAPTOP, GATEWAY):
-        site.restart(host, kill=True)
-        # A laptop that sends nothing notices after two minutes that its gateway forgot the session; the address follows
-        # the key within one more.
-        until(lambda: active(site), 200, f"no tunnel after {host} lost power")
-        until(lambda: _answers(inside(site)), 120, f"nothing carried after {host} lost power")
-    for _next in range(2):  # what was begun, and a whole change after it
-        done = nomade(site.workspace, "vpn", "rotate", LAPTOP)
-        assert done.returncode == 0, done.stderr
-        assert keys.known(folder).current[LAPTOP] == sh(site, LAPTOP, "wg pubkey < /etc/wireguard/nomade.key")
-        assert peers(site, nomade)[LAPTOP]["state"] == "active"
-
-
-def _answers(way: Route) -> bool:
-    try:
-        with SshTransport(5) as transport:
-            return transport.run(way, "true\n", timeout=20, limit=100).exit_code == 0
-    except UnreachableError:
-        return False
 
 
 def test_outside_of_its_days_a_laptop_reaches_nothing_and_an_emergency_opens_at_once(site: Lab, nomade: Nomade) -> None:
