@@ -66,7 +66,8 @@ for name, command in json.loads(sys.stdin.read()).items():
         continue  # waits for a password that nobody has
     if done.returncode == 0:
         worked.append(name)
-    if done.returncode == 127:
+    program = command.split()[0]
+    if not any(os.path.exists(f"{folder}/{program}") for folder in os.environ["PATH"].split(":")):
         absent.append(name)
 print(json.dumps([worked, absent]))
 """
