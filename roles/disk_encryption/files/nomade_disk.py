@@ -178,6 +178,9 @@ def remove_swap(device: str) -> None:
         write(resume, "RESUME=none\n")
     run("swapoff", device)
     run("blkdiscard", "--zeroout", device)
+    zeros = os.open(device, os.O_RDONLY)
+    os.fsync(zeros)  # nobody else would: seen after a power cut, what was swapped out was back
+    os.close(zeros)
 
 
 def resolved(source: str) -> str:
