@@ -59,8 +59,8 @@ class Desk:
         self.run(self.laptop, f"umask 077; cat > /run/typed; chown {self.login} /run/typed", password + "\n")
         self.run(
             self.laptop,
-            f"systemd-run --quiet --collect --unit=lab-client --uid={self.login} --setenv=DISPLAY=:77 "
-            "sh -c 'exec /usr/local/bin/bureau-distance < /run/typed'",
+            f"systemd-run --quiet --collect --unit=lab-client --uid={self.login} "
+            "--setenv=DISPLAY=:77 --setenv=LANG=C.UTF-8 sh -c 'exec /usr/local/bin/bureau-distance < /run/typed'",
         )
 
     def client(self, *arguments: str, password: str = PASSWORD, seconds: int = 8) -> None:
