@@ -152,3 +152,50 @@ def test_after_a_power_cut_the_laptop_is_closed_and_the_tunnel_comes_back(site: 
     while not reachable(site, commune.laptop, (commune.office, RDP))[(commune.office, RDP)]:
         assert time.monotonic() < deadline, "no tunnel after the power cut"
         time.sleep(1)
+
+
+# Begins to talk as soon as a real machine would have a network, while the tunnel is still coming up.
+TALK_AT_BOOT = """
+import socket, time
+end = time.monotonic() + 12
+question = bytes.fromhex("123401000001000000000000076578616d706c65036f72670000010001")
+while time.monotonic() < end:
+    for address in ("ROUTER", "198.51.100.7", "224.0.0.251", "255.255.255.255"):
+        for port in (53, 123, 443, 5353):
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as out:
+                out.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
+                try: out.sendto(question, (address, port))
+                except OSError: pass
+    time.sleep(0.02)
+"""
+TALKER = """[Unit]
+DefaultDependencies=no
+Wants=network-pre.target
+After=network-pre.target
+Before=network.target
+[Service]
+ExecStart=/usr/bin/python3 /usr/local/libexec/talk-at-boot
+[Install]
+WantedBy=multi-user.target
+"""
+
+
+def test_nothing_leaves_while_the_laptop_starts(site: Lab, away: Commune, artefacts: Path) -> None:
+    router = site.plan().machine(away.laptop).router
+    unit = "/etc/systemd/system/talk-at-boot.service"
+    install = f"cat > {unit} && systemctl daemon-reload && systemctl --quiet enable talk-at-boot"
+    script = TALK_AT_BOOT.replace("ROUTER", router).encode()
+    assert site.exec(away.laptop, ["sh", "-c", "cat > /usr/local/libexec/talk-at-boot"], stdin=script).returncode == 0
+    assert site.exec(away.laptop, ["sh", "-c", install], stdin=TALKER.encode()).returncode == 0
+    public = away.gateway.public
+    tunnel = f"{public.address}.{public.port}: UDP"
+    file = artefacts / f"boot-{away.laptop}.pcap"
+    wanted = f"src host {away.laptop_outside} and not arp and not tcp src port 22"
+    try:
+        with network.captured_on_the_way(site, "internet", wanted, file) as packets:
+            site.restart(away.laptop, kill=True)
+            time.sleep(5)
+    finally:
+        site.exec(away.laptop, ["sh", "-c", f"systemctl --quiet disable --now talk-at-boot; rm -f {unit}"])
+    assert [line for line in packets if tunnel not in line] == []
+    assert packets, "the tunnel did not even try"
