@@ -36,7 +36,7 @@ def test_the_review_has_the_declared_regime_and_numbers_and_no_name(
     assert run(["report", "review", "--year", str(NOW.year), "-c", COMMUNE, "-o", "-"]) == ExitCode.OK
     page = capsys.readouterr().out
     assert "au plus 3 jours par semaine" in page
-    assert "07:30 – 19:00" in page
+    assert "de 07:30 à 19:00" in page
     fleet = load(workspace, COMMUNE)
     names = [word for person in fleet.teleworkers for word in (person.name, person.login)]
     names += [endpoint.name for endpoint in fleet.endpoints] + [item.name for item in fleet.commune.contacts]
