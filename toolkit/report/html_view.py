@@ -131,8 +131,17 @@ class View:
 
     def evidence_anchor(self, machine: Machine, probe: str | None) -> str | None:
         """The id of the raw output behind a line, if the machine sent one."""
-        probes = [section.probe for section in self.sections(machine)]
-        return f"{self.anchor(machine)}e{probes.index(probe) + 1}" if probe in probes else None
+        return self._evidence_anchors[machine.name].get(probe)
+
+    @cached_property
+    def _evidence_anchors(self) -> dict[str, dict[str | None, str]]:
+        return {
+            machine.name: {
+                section.probe: f"{self.anchor(machine)}e{number}"
+                for number, section in enumerate(self.sections(machine), start=1)
+            }
+            for machine in self.report.machines
+        }
 
     def label(self, machine: Machine) -> str:
         """`portable (Claire Moreau)`, or the machine's name when nobody works on it."""
