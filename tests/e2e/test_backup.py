@@ -46,11 +46,11 @@ def said(lab: Lab, host: str, script: str, *arguments: str) -> str:
 def facts(lab: Lab, host: str = LAPTOP) -> dict[str, Any]:
     """Return what the probe reads on the endpoint now."""
     probe = registry()["backup"]
-    return probe.parse(said(lab, host, f"export LC_ALL=C; {probe.command}"))
+    return probe.parse(said(lab, host, f"export LC_ALL=C; {probe.alone}"))
 
 
 def verdict(lab: Lab, control: str) -> str:
-    text = said(lab, LAPTOP, f"export LC_ALL=C; {registry()['backup'].command}")
+    text = said(lab, LAPTOP, f"export LC_ALL=C; {registry()['backup'].alone}")
     settings = {name: variable.default for name, variable in role_variables().items()}
     return judge_text(load().controls[control], text, Subject(LAPTOP, "laptop", settings)).verdict.value
 
