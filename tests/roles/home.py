@@ -71,6 +71,7 @@ class Machine:
             timeout=timeout,
             check=False,
             stdin=subprocess.DEVNULL,
+            umask=0o022,  # the caller may be one that keeps its files to itself
         )
 
     def sh(self, script: str, **how: float) -> str:
@@ -88,6 +89,7 @@ class Machine:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
+            umask=0o022,
         )
         self.started.append(process)
         return process
@@ -245,7 +247,9 @@ def furnish(home: Home) -> None:
     """Put the role's files in their places, on the laptop and on the gateway."""
     folder = home.folder
     home.laptop.sh(
-        f"cp -a {folder}/laptop/. /; install -m 600 {folder}/laptop.key /etc/wireguard/nomade.key; "
+        # Into the laptop's own views only: what lies above them is this machine's.
+        f"chmod -R u=rwX,go=rX {folder}/laptop; cp -a {folder}/laptop/etc/. /etc; "
+        f"cp -a {folder}/laptop/usr/local/. /usr/local; install -m 600 {folder}/laptop.key /etc/wireguard/nomade.key; "
         "sed -i '/^nomade-portal:/d;/^anna:/d' /etc/passwd; "
         f"echo 'nomade-portal:x:{RELAY}:{RELAY}::/:/usr/sbin/nologin' >> /etc/passwd; "
         f"echo 'anna:x:{TELEWORKER}:{TELEWORKER}::/:/bin/sh' >> /etc/passwd\n"
