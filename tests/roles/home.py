@@ -157,6 +157,11 @@ class Home:
         found = json.loads(self.laptop.sh("ip -json link"))
         for name in [row["ifname"] for row in found if row["ifname"].startswith(("up", "wg-nomade"))]:
             self.laptop.sh(f"ip link delete {name}")
+        own = r"s/^\(3250[0-3]\):.*/\1/p"  # the preferences of the role's rules
+        self.laptop.sh(
+            f"for v in -4 -6; do for own in $(ip $v rule | sed -n '{own}'); do\n"
+            "ip $v rule delete preference $own; done; done"
+        )
         for place in PLACES:
             self[place].sh("nft delete table inet trial 2> /dev/null || true; ip link set wan mtu 1500")
         self.load_rules("laptop")
