@@ -169,6 +169,11 @@ def test_nobody_unknown_and_nothing_that_is_off_is_released(workspace: Workspace
         steps.release(off, ["essai"], FIRST, days=3, reason="r", today=NOW.date())
 
 
+def test_what_was_never_decided_is_not_nobody(workspace: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run(["--lang", "en", "quarantine", "list", "-w", str(workspace.root)]) == ExitCode.NOTHING_EVALUATED
+    assert "never decided" in capsys.readouterr().out
+
+
 def test_the_list_says_who_since_when_and_what_is_not_done(
     workspace: Workspace, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -25,27 +25,34 @@ def command() -> None:
 
 @command.command(
     "list",
-    help=_("Show who is in quarantine, since when and why; asks no machine. 2 when somebody is, 4 when not in force."),
+    help=_(
+        "Show who is in quarantine, since when and why; asks no machine. 2 when somebody is, 3 when that was never "
+        "decided, 4 when not in force."
+    ),
 )
 @options.workspace
 @options.communes
 @options.all_communes_anyhow
 def list_(workspace: Workspace, communes: tuple[str, ...]) -> ExitCode:
     """Print one line per endpoint."""
+    from toolkit.errors import worst
     from toolkit.fleet import load
     from toolkit.quarantine import words
     from toolkit.quarantine.register import load as load_register
 
-    code = ExitCode.OK
+    codes = []
     for commune in workspace.select(communes):
-        fleet, register = load(workspace, commune), load_register(workspace.commune(commune))
+        fleet, folder = load(workspace, commune), workspace.commune(commune)
+        if fleet.quarantine and not folder.quarantine.exists():
+            click.echo(words.undecided(fleet))
+            codes.append(ExitCode.NOTHING_EVALUATED)
+            continue
+        register = load_register(folder)
         for line in words.lines(fleet, register, language()):
             click.echo(line)
-        if register.held and code is ExitCode.OK:
-            code = ExitCode.NOT_COMPLIANT
-        if tuple(sorted(register.held)) != register.in_force and code is not ExitCode.NOT_COMPLIANT:
-            code = ExitCode.UNREACHABLE
-    return code
+        in_force = tuple(sorted(register.held)) == register.in_force
+        codes.append(ExitCode.NOT_COMPLIANT if register.held else ExitCode.OK if in_force else ExitCode.UNREACHABLE)
+    return worst(codes)
 
 
 @command.command(

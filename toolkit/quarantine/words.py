@@ -37,6 +37,13 @@ def doubt(name: str, found: Doubt, *, held: bool) -> str:
     return _("{name}: {stays}, nothing could be decided: {why}").format(name=name, stays=stays, why=why)
 
 
+def undecided(fleet: Fleet) -> str:
+    """Return one line: quarantine is on, and who belongs there was never decided."""
+    return _(
+        "{commune}: who belongs in quarantine was never decided: run “nomade audit” or “nomade quarantine apply”"
+    ).format(commune=fleet.commune.id)
+
+
 def lines(fleet: Fleet, register: Register, language: str) -> Iterator[str]:
     """Yield what the register says of one commune, a line per endpoint."""
     commune = fleet.commune.id
