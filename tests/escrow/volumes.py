@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import json
 import os
 import shutil
@@ -15,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from tests.programs import module_of
 from toolkit.paths import roles_dir
 
 PROGRAM = roles_dir() / "disk_encryption" / "files" / "nomade_escrow.py"
@@ -41,12 +41,7 @@ def identity(folder: Path, name: str) -> tuple[Path, str]:
 
 def program() -> ModuleType:
     """Return the program as a module."""
-    spec = importlib.util.spec_from_file_location("nomade_escrow", PROGRAM)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return module_of(PROGRAM)
 
 
 def luks_image(path: Path, *options: str) -> Path:

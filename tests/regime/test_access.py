@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import subprocess
@@ -16,6 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.programs import module_of
 from toolkit.paths import roles_dir
 
 PARIS = ZoneInfo("Europe/Paris")
@@ -32,12 +32,7 @@ SCHEDULE = {
 
 def _load() -> ModuleType:
     path = roles_dir() / "vpn_gateway" / "files" / "nomade_access.py"
-    spec = importlib.util.spec_from_file_location("nomade_access", path)
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return module_of(path)
 
 
 access = _load()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import shutil
@@ -19,6 +18,7 @@ from typing import Any
 
 import pytest
 
+from tests.programs import module_of
 from toolkit.paths import roles_dir
 
 PROGRAM = roles_dir() / "backup" / "files" / "nomade_backup.py"
@@ -64,11 +64,7 @@ class Endpoint:
 
 def make(root: Path, monkeypatch: pytest.MonkeyPatch) -> Endpoint:
     monkeypatch.syspath_prepend(str(PROGRAM.parent))  # what it imports is installed beside it
-    spec = importlib.util.spec_from_file_location("nomade_backup", PROGRAM)
-    assert spec is not None
-    assert spec.loader is not None
-    program = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(program)
+    program = module_of(PROGRAM)
     own = str(uuid.uuid4())
     for name in ("etc", "state", "store", "home"):
         (root / name).mkdir()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import io
 import json
 import shutil
@@ -15,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from tests.programs import module_of
 from toolkit.paths import roles_dir
 
 pytestmark = pytest.mark.skipif(not shutil.which("age"), reason="needs age")
@@ -44,11 +44,7 @@ def caller(
     capsys: pytest.CaptureFixture[str],
 ) -> Call:
     monkeypatch.setenv("NOMADE_ESCROW", str(ESCROW))
-    spec = importlib.util.spec_from_file_location("nomade_secret", PROGRAM)
-    assert spec is not None
-    assert spec.loader is not None
-    program = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(program)
+    program = module_of(PROGRAM)
     (tmp_path / "etc").mkdir()
     monkeypatch.setattr(program, "FOLDER", tmp_path / "etc")
     monkeypatch.setattr(program, "RECORDS", tmp_path / "records")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import socket
 import subprocess
@@ -13,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from tests.programs import module_of
 from toolkit.paths import roles_dir
 
 MAC = "02:00:00:99:00:01"
@@ -20,12 +20,7 @@ PACKET = bytes.fromhex("ff" * 6 + "020000990001" * 16)
 
 
 def _program() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("nomade_wake", roles_dir() / "vpn_gateway/files/nomade_wake.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return module_of(roles_dir() / "vpn_gateway/files/nomade_wake.py")
 
 
 @pytest.fixture

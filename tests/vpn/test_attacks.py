@@ -5,7 +5,6 @@ Ids are those of the project's list of faults: F066 a revoked laptop tries again
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import subprocess
 import sys
@@ -18,6 +17,7 @@ from types import ModuleType
 import jinja2
 import pytest
 
+from tests.programs import module_of
 from toolkit.paths import roles_dir
 from toolkit.probes._shared import ask
 from toolkit.probes.tunnel_keys import PROBE
@@ -49,12 +49,7 @@ def sh(script: str, text: str = "") -> str:
 
 def places_program() -> ModuleType:
     path = roles_dir() / "vpn_gateway" / "files" / "nomade_places.py"
-    spec = importlib.util.spec_from_file_location("nomade_places", path)
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return module_of(path)
 
 
 @dataclass
