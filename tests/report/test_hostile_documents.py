@@ -15,7 +15,7 @@ import pytest
 from tests.report.sample import NOW
 from tests.report.test_formats import HOSTILE, TAGS, TERMINAL, hostile_report
 from toolkit import dossier, review
-from toolkit.fleet.parts import Regime
+from toolkit.fleet import Regime
 from toolkit.insurance import Criterion, Formula, Gap, Readiness
 from toolkit.report import Look, insurance_views
 from toolkit.review import Declared, Review, ServiceLine

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from toolkit.fleet.config import Cig, Config
+from toolkit.fleet.hours import OnCall, Regime
 from toolkit.fleet.loading import load, load_all, load_config
 from toolkit.fleet.model import Fleet
 from toolkit.fleet.parts import (
@@ -18,9 +19,7 @@ from toolkit.fleet.parts import (
     Laptop,
     Management,
     OfficePc,
-    OnCall,
     Post,
-    Regime,
     Service,
     Settings,
     System,

@@ -9,6 +9,7 @@ from functools import cached_property
 from toolkit.errors import NothingEvaluatedError
 from toolkit.fleet.backup import Backup
 from toolkit.fleet.declarations import Declaration, by_scope
+from toolkit.fleet.hours import OnCall, Regime
 from toolkit.fleet.parts import (
     Application,
     Commune,
@@ -21,9 +22,7 @@ from toolkit.fleet.parts import (
     Laptop,
     Model,
     OfficePc,
-    OnCall,
     Post,
-    Regime,
     Service,
     Settings,
     Teleworker,
