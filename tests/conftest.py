@@ -34,6 +34,14 @@ def run_nomade(workspace: Workspace, *arguments: str, timeout: float = 1200) -> 
     )
 
 
+@pytest.fixture(autouse=True)
+def own_umask() -> Iterator[None]:
+    """Roles' programs set the umask of their process, which is the tests' own where their main() is called here."""
+    before = os.umask(0o022)
+    yield
+    os.umask(before)
+
+
 @pytest.fixture(scope="session")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     """The demo's whole fleet as running stand-ins on addresses of its own; ended with the session unless KEEP=1."""

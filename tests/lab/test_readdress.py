@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from toolkit import fleet, paths
 from toolkit.errors import BadInputError
-from toolkit.lab import topology
+from toolkit.lab import engine, topology
 from toolkit.lab.readdress import move, readdress
 
 
@@ -43,3 +46,33 @@ def test_nothing_generated_is_copied(tmp_path: Path) -> None:
 def test_blocks_that_do_not_exist_are_refused(tmp_path: Path, block: int) -> None:
     with pytest.raises(BadInputError, match=str(block)):
         readdress(paths.demo_dir(), tmp_path / "copy", block)
+
+
+@pytest.mark.lab
+@pytest.mark.skipif(os.geteuid() != 0, reason="docker and its locks are root's")
+def test_two_processes_that_start_together_are_given_different_blocks() -> None:
+    ask = "import sys; from toolkit.lab.readdress import free_block; print(free_block(), flush=True); sys.stdin.read()"
+    started = [
+        subprocess.Popen([sys.executable, "-c", ask], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        for _ in range(3)
+    ]
+    try:
+        blocks = [process.stdout.readline().strip() for process in started if process.stdout]
+    finally:
+        for process in started:
+            process.communicate(timeout=60)
+    assert len(set(blocks)) == len(started)
+    assert all(block.isdigit() for block in blocks)
+
+
+@pytest.mark.lab
+@pytest.mark.skipif(os.geteuid() != 0, reason="docker and its locks are root's")
+def test_the_engine_is_not_ended_while_another_process_is_about_to_use_it() -> None:
+    held = "import sys; from toolkit.lab import engine; engine.ensure(); print(1, flush=True); sys.stdin.read()"
+    other = subprocess.Popen([sys.executable, "-c", held], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    try:
+        assert other.stdout
+        other.stdout.readline()
+        assert not engine.hold("users")
+    finally:
+        other.communicate(timeout=60)

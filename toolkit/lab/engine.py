@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import signal
 import subprocess
@@ -20,6 +21,8 @@ _START_SECONDS = 60
 _WATCHES = Path("/proc/sys/fs/inotify/max_user_instances")
 _WATCHES_BEFORE = _STATE / "inotify-instances"
 _WATCHES_WANTED = 2048
+_USERS = "users"
+_HELD: dict[str, int] = {}  # lock files of this process, open until it ends: name → descriptor
 
 
 class EngineError(NomadeError):
@@ -60,6 +63,27 @@ def answers() -> bool:
     return True
 
 
+def hold(name: str) -> bool:
+    """Return whether this process has the lock `name` of this machine's labs alone; it then keeps it to its end.
+
+    Locks are root's: without root there is none to be had, and the answer is yes.
+    """
+    try:
+        _lock(name, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _lock(name: str, operation: int) -> None:
+    if os.geteuid() != 0:
+        return
+    _STATE.mkdir(mode=0o755, exist_ok=True)
+    if name not in _HELD:
+        _HELD[name] = os.open(_STATE / f"{name}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    fcntl.flock(_HELD[name], operation)
+
+
 def ensure() -> None:
     """Start dockerd when none answers and we are root, and make room for many systemds; `release` undoes both.
 
@@ -67,7 +91,7 @@ def ensure() -> None:
         EngineError: none answers and none could be started.
     """
     if os.geteuid() == 0:
-        _STATE.mkdir(mode=0o755, exist_ok=True)
+        _lock(_USERS, fcntl.LOCK_SH)  # waits while another process ends the engine
         _raise_watches()
         if not Path("/dev/net/tun").exists():  # WireGuard in user space needs it; where it is built in, it is there
             subprocess.run(["modprobe", "tun"], capture_output=True, check=False)
@@ -76,11 +100,18 @@ def ensure() -> None:
 
 
 def release() -> None:
-    """Put back what `ensure` changed on this machine. To be called when no lab is left."""
+    """Put back what `ensure` changed on this machine. To be called when no lab is left.
+
+    Another process that is about to make one keeps the engine: the last of them ends it.
+    """
+    if not hold(_USERS):
+        return
     if _WATCHES_BEFORE.is_file():
         _WATCHES.write_text(_WATCHES_BEFORE.read_text(encoding="ascii"), encoding="ascii")
         _WATCHES_BEFORE.unlink()
     _stop_ours()
+    if _USERS in _HELD:
+        os.close(_HELD.pop(_USERS))
 
 
 def _raise_watches() -> None:

@@ -57,7 +57,7 @@ def move(text: str, block: int) -> str:
 
 
 def free_block(start: int = 10) -> int:
-    """Return the first block from `start` on that no docker network of this machine uses.
+    """Return the first block from `start` on that no docker network of this machine uses, kept for this process.
 
     Raises:
         BadInputError: all are used.
@@ -66,6 +66,6 @@ def free_block(start: int = 10) -> int:
     used = networks.used_ranges()
     for block in BLOCKS:
         network = ipaddress.IPv4Network((int(_BASES[0].network_address) + block * _BLOCK, 20))
-        if block >= start and not any(network.overlaps(other) for other in used):
+        if block >= start and not any(network.overlaps(other) for other in used) and engine.hold(f"block-{block}"):
             return block
     raise BadInputError(_("lab: every block of addresses is in use: end a lab first (nomade lab list --all)"))
