@@ -47,13 +47,18 @@ PLAYBOOK = """
         dest: gateway.rules
         mode: "0600"
 """
-# What systemd does for the relay, where there is none: it runs while the window's state is there.
+# What systemd does for the relay, where there is none: it runs while the window's state is there, and sees of /proc only
+# processes.
 RELAY_OF_SYSTEMD = """
+as_the_unit() {
+  exec unshare --mount sh -c 'mount -t proc -o subset=pid proc /proc && exec "$@"' sh \\
+    setpriv --reuid 990 --regid 990 --clear-groups --inh-caps=-all --bounding-set=-all --pdeathsig KILL \\
+    /usr/local/libexec/nomade-portal-relay
+}
 mkdir -p /run/nomade-portal-relay && chown 990 /run/nomade-portal-relay
 while sleep 0.1; do
   if [ -e /run/nomade-portal/window.json ]; then
-    [ -n "$relay" ] || { setpriv --reuid 990 --regid 990 --clear-groups --inh-caps=-all --bounding-set=-all \\
-      --pdeathsig KILL /usr/local/libexec/nomade-portal-relay > /run/relay.log 2>&1 & relay=$!; }
+    [ -n "$relay" ] || { as_the_unit > /run/relay.log 2>&1 & relay=$!; }
   elif [ -n "$relay" ]; then
     kill "$relay"; wait "$relay"; relay=; rm -f /run/nomade-portal-relay/port
   fi

@@ -158,7 +158,8 @@ def owner(peer: tuple[str, int], own: tuple[str, int]) -> int | None:
     def coded(address: tuple[str, int]) -> str:
         return f"{int.from_bytes(socket.inet_aton(address[0]), 'little'):08X}:{address[1]:04X}"
 
-    with Path("/proc/net/tcp").open(encoding="ascii") as file:
+    # Not /proc/net: of /proc the unit shows processes only (ProcSubset=pid), and that one is not below a process.
+    with Path("/proc/self/net/tcp").open(encoding="ascii") as file:
         for row in map(str.split, file):
             if row[1] == coded(peer) and row[2] == coded(own):
                 return int(row[7])
