@@ -120,6 +120,12 @@ def inside(lab: Lab) -> Route:
     return replace(ways[LAPTOP], address=tunnel[LAPTOP], port=22, jump=ways[GATEWAY])
 
 
+def woken(lab: Lab) -> str:
+    """Return what the gateway says to a laptop that asks for its office PC to be woken."""
+    address = load_addresses(lab.workspace.commune(COMMUNE).addresses, fleet.load(lab.workspace, COMMUNE)).tunnel
+    return sh(lab, LAPTOP, f"bash -c 'exec 3<> /dev/tcp/{address[GATEWAY]}/9; head -n 1 <&3'")
+
+
 @contextmanager
 def fleet_text(lab: Lab, change: Callable[[str], str]) -> Iterator[None]:
     """Change the fleet file, and put it back."""
@@ -187,8 +193,10 @@ def test_outside_of_its_days_a_laptop_reaches_nothing_and_an_emergency_opens_at_
     with fleet_text(site, closed):
         assert nomade(site.workspace, "regime", "set", "emergency", "-c", COMMUNE).returncode == 0
         assert reachable(site, LAPTOP, target)[target]
+        assert woken(site) == "sent"
         assert nomade(site.workspace, "regime", "set", "normal", "-c", COMMUNE).returncode == 0
         assert not reachable(site, LAPTOP, target)[target]
+        assert woken(site) == "closed"
         assert "closed" in sh(site, GATEWAY, "journalctl -u nomade-gateway --no-pager -o cat")
         assert active(site), "administration keeps its way in"
         shown = nomade(site.workspace, "regime", "show", "-c", COMMUNE)

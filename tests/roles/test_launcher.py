@@ -8,10 +8,11 @@ import shutil
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -111,9 +112,11 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     screen.wait(timeout=20)
 
 
-def _render(folder: Path, port: int) -> None:
+def _render(folder: Path, port: int, wake_port: int = 0) -> None:
+    wake = {"wake_port": wake_port} if wake_port else {}
     facts = {
-        "nomade_office_pc": {"name": "bureau-2", "address": "127.0.0.1", "port": port, "nla": True},
+        "nomade_office_pc": {"name": "bureau-2", "address": "127.0.0.1", "port": port, "nla": True} | wake,
+        "nomade_gateway_tunnel_address": "127.0.0.1",
         "nomade_teleworker": {"login": LOGIN, "name": "Anna"},
         "ansible_python_interpreter": sys.executable,
     }
@@ -153,3 +156,26 @@ def test_a_server_without_network_level_authentication_gets_no_password(desk: De
         done = desk.open(PASSWORD)
         assert done.returncode == 1, "the launcher insists"
         assert "HYBRID_REQUIRED" in done.stderr or "NEGO" in done.stderr.upper(), done.stderr
+
+
+@pytest.mark.parametrize(
+    ("answer", "shown"), [("closed", "vos jours et heures de télétravail"), ("held", "en quarantaine")]
+)
+def test_who_may_not_wake_the_office_pc_is_told_why_and_asked_for_no_password(
+    desk: Desk, tmp_path: Path, answer: str, shown: str
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as gateway:
+        _render(tmp_path, desk.port, gateway.getsockname()[1])
+        certificate = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=bureau"]
+        certificate += ["-keyout", "/dev/null", "-out", str(tmp_path / "office-pc.crt")]
+        subprocess.run(certificate, capture_output=True, check=True)
+
+        def say() -> None:
+            connection, _ = gateway.accept()
+            connection.sendall(answer.encode() + b"\n")
+            connection.close()
+
+        threading.Thread(target=say, daemon=True).start()
+        done = replace(desk, folder=tmp_path).open(PASSWORD)
+    assert done.returncode == 1
+    assert shown in done.stderr

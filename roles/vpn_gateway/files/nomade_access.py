@@ -21,6 +21,8 @@ from zoneinfo import ZoneInfo
 
 SCHEDULE = Path("/etc/nomade/access.json")
 STATE = Path("/run/nomade-access/state.json")
+# For nomade-wake, which runs without any right and may not read the schedule: addresses and times, no names.
+CALLERS = Path("/run/nomade-access/callers.json")
 # On a laptop: what the role `updates` shows in the teleworker's session, and how long before the end.
 NOTICE = Path("/var/lib/nomade-notices/access")
 SHOW = "nomade-reboot-notice.service"
@@ -172,6 +174,21 @@ def _said(schedule: dict[str, Any], now: datetime) -> dict[str, str]:
     return said | {member["name"]: "in quarantine" for member in schedule.get("quarantine", ())}
 
 
+def callers(schedule: dict[str, Any], now: datetime) -> dict[str, Any]:
+    """Return who may begin something now: `open`, tunnel addresses with the end of their window (Unix time), null where
+    no windows are enforced; `held`, addresses in quarantine. What may only finish begins nothing.
+    """
+    held = sorted(member["address"] for member in schedule.get("quarantine", ()))
+    if not schedule["enforced"]:
+        return {"open": None, "held": held}
+    known = states(schedule, now)
+    found = {peer["address"]: known[peer["name"]] for peer in schedule["peers"]}
+    return {
+        "open": {at: int(end.timestamp()) for at, (state, end) in found.items() if state == "open" and end is not None},
+        "held": held,
+    }
+
+
 def warning(schedule: dict[str, Any], now: datetime) -> str:
     """Return what the person at this laptop reads when its window ends soon, title first; empty when it does not."""
     for peer in schedule.get("peers", ()) if schedule["enforced"] else ():
@@ -205,6 +222,10 @@ def apply(now: datetime) -> None:
     """Load the table for `now`, and print (into the journal) what changed since the last time."""
     schedule = json.loads(SCHEDULE.read_text(encoding="utf-8"))
     subprocess.run(["nft", "--file", "/dev/stdin"], input=ruleset(schedule, now).encode(), check=True)
+    new = CALLERS.with_suffix(".new")
+    new.write_text(json.dumps(callers(schedule, now)), encoding="utf-8")
+    new.chmod(0o644)
+    new.rename(CALLERS)
     said = _said(schedule, now)
     before = json.loads(STATE.read_text(encoding="utf-8")) if STATE.exists() else {}
     for name in sorted(said.keys() | before.keys()):

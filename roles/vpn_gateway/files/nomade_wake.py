@@ -4,8 +4,10 @@
 
 A laptop cannot send that packet through the tunnel, so it asks here: it connects (nomade-wake.socket), says nothing,
 and the PC of its own post is woken. Who asks is its tunnel address, which WireGuard ties to its key; nothing that it
-sends is read.
-Administration says what to wake, and how long to wait for an answer: `nomade-wake MAC ADDRESS SECONDS`.
+sends is read. The rules are those of the remote desktop: outside of its days and hours, or when it or the PC is in
+quarantine, it is told so and nothing is woken.
+Administration, whom no window binds, says what to wake and how long to wait for an answer:
+`nomade-wake MAC ADDRESS SECONDS`.
 """
 
 from __future__ import annotations
@@ -20,6 +22,8 @@ from pathlib import Path
 from typing import Any
 
 PLACES = Path("/etc/nomade/wake.json")
+# Who may begin something now, from the program of the access windows (nomade_access.py).
+CALLERS = Path("/run/nomade-access/callers.json")
 # The port means nothing to the card, which looks for the pattern anywhere in the frame; 9 is the customary one.
 PORT = 9
 REPEATS = 3
@@ -72,12 +76,25 @@ def wake(mac: str, address: str, places: dict[str, Any], seconds: int) -> int:
     return SILENT if seconds else 0
 
 
-def asked(places: dict[str, Any], laptop: str) -> str:
-    """Wake the PC of a laptop and return the line it is told."""
+def refusal(callers: dict[str, Any], laptop: str, pc: str, now: float) -> str:
+    """Return why a laptop wakes nothing at the moment `now` (Unix time): `held` or `closed`; empty when it may."""
+    if {laptop, pc} & set(callers["held"]):
+        return "held"
+    if callers["open"] is not None and callers["open"].get(laptop, 0) <= now:
+        return "closed"
+    return ""
+
+
+def asked(places: dict[str, Any], laptop: str, callers: dict[str, Any] | None) -> str:
+    """Wake the PC of a laptop, if it may do so now, and return the line it is told; `callers` None: nobody may."""
     found = [pc for pc in places["pcs"] if laptop and pc.get("laptop") == laptop]
-    if len(found) != 1:
+    if len(found) != 1 or callers is None:
         return "none"
     (pc,) = found
+    refused = refusal(callers, laptop, pc["address"], time.time())
+    if refused:
+        sys.stderr.write(f"{pc['name']}: not woken by its laptop: {refused}\n")
+        return refused
     send(pc["mac"], places)
     sys.stderr.write(f"{pc['name']}: woken by its laptop\n")
     return "sent"
@@ -92,7 +109,8 @@ def main(arguments: list[str]) -> int:
             return wake(mac, address, places, int(seconds))
         except PermissionError:
             return REFUSED
-    sys.stdout.write(asked(places, os.environ.get("REMOTE_ADDR", "")) + "\n")
+    callers = json.loads(CALLERS.read_text(encoding="utf-8")) if CALLERS.exists() else None
+    sys.stdout.write(asked(places, os.environ.get("REMOTE_ADDR", ""), callers) + "\n")
     return 0
 
 
