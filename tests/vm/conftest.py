@@ -18,7 +18,7 @@ HOSTS = {"debian-12": "pontlierre-portable-1", "debian-13": "valsorbe-portable-1
 # Where each looks for free addresses first: two runs that start together do not take the same.
 BLOCKS = {"debian-12": 20, "debian-13": 25}
 # One processor: emulation cannot keep the clocks of two together, and Linux then reads the time from a slow device.
-HARDWARE = "{encrypted_root: true, disks: [160, 32], tpm: true, processors: 1}"
+HARDWARE = "{encrypted_root: true, disks: [160, 32, 160], tpm: true, processors: 1}"
 # Where `tests/vm/run` finds which lab to end when this process was ended before it could.
 RUNNING = Path(__file__).parent.parent.parent / ".cache"
 TOLD = pytest.StashKey[list[Story]]()

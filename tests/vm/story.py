@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import subprocess
 import time
@@ -10,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from toolkit.errors import NomadeError
 from toolkit.lab.machines import Lab
 from toolkit.lab.virtual import images
 from toolkit.lab.virtual.machine import ASKED, BOOT_SECONDS, VirtualMachine
@@ -76,14 +78,20 @@ class Story:
         self.shell(LEAVE_PASSPHRASE, images.PASSPHRASE.encode())
 
     def cut_and_boot(self) -> None:
-        """Cut the power; then type the passphrases that the boot asks for: the root's, then the data volume's."""
+        """Cut the power; then type the passphrase as often as the boot asks: for the root, then for data volumes."""
         self.machine.cut()
         self.machine.start(type_passphrase=False)
-        for prompt in (ASKED, r"enter passphrase for disk"):
-            self.machine.console.expect(prompt, BOOT_SECONDS)
-            time.sleep(2)
-            self.machine.console.type(images.PASSPHRASE)
-        self.machine.wait()
+        self._type_at(ASKED, BOOT_SECONDS)
+        deadline = time.monotonic() + BOOT_SECONDS
+        while not self.machine.answers() and time.monotonic() < deadline:
+            with contextlib.suppress(NomadeError):
+                self._type_at(r"enter passphrase for disk", 3)
+        self.machine.wait(1)
+
+    def _type_at(self, prompt: str, timeout: float) -> None:
+        self.machine.console.expect(prompt, timeout)
+        time.sleep(2)
+        self.machine.console.type(images.PASSPHRASE)
 
 
 def tell(story: Story, nomade: Callable[..., Done]) -> None:

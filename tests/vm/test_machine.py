@@ -105,6 +105,22 @@ def test_a_stack_is_followed_down_to_its_disk(story: Story) -> None:
         story.shell(f"set -- /dev/mapper/pile; {undo}; cryptsetup close pile; wipefs -q -a /dev/vdc")
 
 
+def test_subvolumes_of_btrfs_are_followed_down_to_their_disk(story: Story) -> None:
+    mount = "udevadm settle; mkdir -p /srv/pile; mount -o subvol=home"
+    make = "mkfs.btrfs -q -f $1; mount $1 /mnt; btrfs -q subvolume create /mnt/home; umount /mnt"
+    luks = "cryptsetup luksFormat --batch-mode --pbkdf pbkdf2 --pbkdf-force-iterations 1000 --key-file=- /dev/vdd"
+    try:
+        story.shell(f"set -e; set -- /dev/vdd; {make}; {mount} $1 /srv/pile")
+        assert story.facts("block_devices") == {"container": "none", "root": True, "clear": ["/srv/pile"]}
+        story.shell("umount /srv/pile; wipefs -q -a /dev/vdd")
+        story.shell(luks, b"essai")
+        story.shell("cryptsetup open --key-file=- /dev/vdd pile", b"essai")
+        story.shell(f"set -e; set -- /dev/mapper/pile; {make}; {mount} $1 /srv/pile")
+        assert story.facts("block_devices") == {"container": "none", "root": True, "clear": []}
+    finally:
+        story.shell("umount /srv/pile; cryptsetup close pile; wipefs -q -a /dev/vdd")
+
+
 def test_a_machine_is_set_back_to_what_was_kept(story: Story) -> None:
     story.machine.save("kept")
     story.shell("echo changed > /root/changed && sync")
