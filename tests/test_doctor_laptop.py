@@ -40,6 +40,7 @@ def test_a_tunnel_that_carries_is_fine(workspace: Workspace) -> None:
     [
         ("network=none\nhandshake=none\ngateway=silent\nsame_network=no\n", "no network"),
         ("network=up\nhandshake=none\ngateway=silent\nsame_network=no\n", "UDP port 51820"),
+        ("network=ipv6\nhandshake=none\ngateway=silent\nsame_network=no\n", "without IPv4"),
         ("network=up\nhandshake=now\ngateway=silent\nsame_network=no\n", "does not answer"),
         (GOOD.replace("pass", "lost"), "large packets"),
         (GOOD.replace("large_packets=pass\n", ""), "large packets"),
@@ -49,6 +50,10 @@ def test_only_the_first_thing_that_does_not_work_is_said(workspace: Workspace, s
     ((state, found),) = meaning(workspace, said)
     assert state is State.PROBLEM
     assert word in found
+
+
+def test_a_tunnel_through_a_translation_is_fine_too(workspace: Workspace) -> None:
+    assert meaning(workspace, GOOD.replace("network=up", "network=ipv6")) == [(State.FINE, "its tunnel carries")]
 
 
 def test_the_office_s_addresses_at_home_are_worth_a_word(workspace: Workspace) -> None:

@@ -18,7 +18,7 @@ _SCRIPT = "exec /usr/local/libexec/nomade-vpn diagnose"
 _SECONDS = 60
 _LIMIT = 4096
 _WORDS = {
-    "network": {"up", "none"},
+    "network": {"up", "ipv6", "none"},
     "handshake": {"now", "none"},
     "gateway": {"answers", "silent"},
     "large_packets": {"pass", "lost"},
@@ -71,6 +71,12 @@ def of_laptop(fleet: Fleet, host: str, facts: Mapping[str, str]) -> Iterator[Dia
     port, gateway = fleet.gateway.public.port, fleet.gateway.name
     if facts["network"] == "none":
         yield Diagnosis(host, State.PROBLEM, _("is in no network"), _("check its Wi-Fi or cable"))
+    elif facts["handshake"] == "none" and facts["network"] == "ipv6" and ":" not in fleet.gateway.public.address:
+        found = _(
+            "is in a network without IPv4, whose translation (NAT64) does not lead to the gateway on UDP port {port}"
+        )
+        remedy = _("try another network, a phone’s connection for one, or have the provider give IPv4 as well")
+        yield Diagnosis(host, State.PROBLEM, found.format(port=port), remedy)
     elif facts["handshake"] == "none":
         yield Diagnosis(
             host,
