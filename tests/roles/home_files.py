@@ -47,8 +47,8 @@ PLAYBOOK = """
         dest: gateway.rules
         mode: "0600"
 """
-# What systemd does for the relay, where there is none: it runs while the window's state is there, and sees of /proc only
-# processes.
+# What systemd does for the relay, where there is none: it runs while the window's state is there, and of /proc it sees
+# processes only.
 RELAY_OF_SYSTEMD = """
 as_the_unit() {
   exec unshare --mount sh -c 'mount -t proc -o subset=pid proc /proc && exec "$@"' sh \\

@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 # Arguments: the router’s address, and the command that lets a guest out once the form has come. Every name is this
-# router and every page leads to the form.
+# router and every page leads to the form, which a browser that runs its script sends by itself.
 PORTAL = """
 import http.server, socket, subprocess, sys, threading
 router = sys.argv[1]
 class Portal(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         if self.headers["Host"] == "portail.hotel.test":
-            self.answer(200, b"<form method=post action=/login>")
+            self.answer(200, b"<form method=post action=/login><input name=chambre value=12></form>"
+                             b"<script>document.forms[0].submit()</script>")
         else:
             self.answer(302, b"", "http://portail.hotel.test/login")
     def do_POST(self):
-        self.rfile.read(int(self.headers["Content-Length"]))
+        form = self.rfile.read(int(self.headers["Content-Length"]))
+        if (self.headers["Host"], self.path, form) != ("portail.hotel.test", "/login", b"chambre=12"):
+            return self.answer(404, b"")  # browsers send other things, to other places
         subprocess.run([word.replace("GUEST", self.client_address[0]) for word in sys.argv[2:]], check=True)
         self.answer(200, b"Bienvenue")
     def answer(self, status, body, place=None):
         self.send_response(status)
         if place: self.send_header("Location", place)
+        self.send_header("Content-Type", "text/html")
         self.send_header("Content-Length", str(len(body))); self.end_headers(); self.wfile.write(body)
     def log_message(self, *_): pass
 def names():

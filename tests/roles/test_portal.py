@@ -6,9 +6,11 @@ own, and lets nobody out who has not sent its form.
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -136,17 +138,6 @@ def test_the_relay_asks_nothing_of_this_machine_and_of_no_other_port(hotel: Home
     assert status("/") == "400"
 
 
-def test_who_leaves_closes_it(hotel: Home) -> None:
-    asking = ask(hotel)
-    until(asking, "mandataire")
-    asking.terminate()
-    deadline = time.monotonic() + 10
-    while opened(hotel):
-        assert time.monotonic() < deadline
-        time.sleep(0.2)
-    assert not through(hotel, RELAY)
-
-
 def test_it_closes_when_the_time_is_over(hotel: Home) -> None:
     hotel.load_rules("laptop", **{"300s": "3s"})
     asking = ask(hotel)
@@ -211,3 +202,67 @@ def test_somebody_else_of_this_laptop_may_not_ask(hotel: Home) -> None:
     done = hotel.laptop.run("/usr/local/bin/nomade-portal", user=33)
     assert done.returncode == 1
     assert "pas pour vous" in done.stdout
+
+
+@pytest.fixture
+def screen(hotel: Home) -> list[str]:
+    """What a desktop gives its programs: the number of a screen, and a folder of the teleworker's own."""
+    own = f"/run/user/{TELEWORKER}"
+    hotel.laptop.sh(f"mkdir -p {own}; chown {TELEWORKER} {own}; chmod 700 {own}")
+    server = hotel.laptop.spawn("Xvfb", "-displayfd", "1", "-screen", "0", "1024x768x24", "-nolisten", "tcp", "-ac")
+    assert server.stdout is not None
+    number = int(server.stdout.readline())
+    return [f"DISPLAY=:{number}", f"HOME={own}", f"XDG_RUNTIME_DIR={own}", "PATH=/usr/bin:/bin"]
+
+
+@pytest.fixture(params=["chromium", "firefox-esr"])
+def browser(home: Home, request: pytest.FixtureRequest) -> Iterator[str]:
+    """The only browser of the laptop."""
+    if not shutil.which(request.param):
+        pytest.skip(f"{request.param} is not installed on this machine")
+    others = [path for name in {"firefox-esr", "firefox"} - {request.param} if (path := shutil.which(name))]
+    home.laptop.sh("\n".join(f"mount --bind /dev/null {path}" for path in others))
+    yield request.param
+    home.laptop.sh("\n".join(f"umount {path}" for path in others))
+
+
+def on_the_desktop(hotel: Home, screen: list[str]) -> subprocess.Popen[str]:
+    listen(hotel)
+    return hotel.laptop.spawn("env", "-i", *screen, "/usr/local/bin/nomade-portal", user=TELEWORKER)
+
+
+def test_a_browser_of_its_own_shows_the_page_and_nothing_else_is_asked(
+    hotel: Home, screen: list[str], browser: str
+) -> None:
+    with hotel.captured("up-hotel", "udp dst port 53") as questions:
+        asking = on_the_desktop(hotel, screen)
+        said = asking.communicate(timeout=60)[0]
+    assert "le tunnel vers la mairie est établi" in said, said  # the page's script sent its form
+    assert asking.returncode == 0
+    names = {line.split("? ")[1].split()[0] for line in questions}
+    assert names == {"network-test.debian.org.", "portail.hotel.test."}
+    assert not hotel.laptop.sh(f"ls -d /run/user/{TELEWORKER}/portail-* 2> /dev/null || true"), "a profile is left"
+
+
+def test_who_closes_the_browser_closes_the_window(hotel: Home, screen: list[str]) -> None:
+    asking = on_the_desktop(hotel, screen)
+    until(asking, "Page du portail")
+    hotel.laptop.sh(f"for try in $(seq 50); do ! pkill --parent {asking.pid} || break; sleep 0.1; done")
+    said = asking.communicate(timeout=20)[0]
+    assert "La fenêtre est refermée" in said
+    assert not opened(hotel)
+
+
+def test_who_leaves_closes_it_and_ends_the_browser(hotel: Home, screen: list[str]) -> None:
+    asking = on_the_desktop(hotel, screen)
+    until(asking, "Page du portail")
+    browser = hotel.laptop.sh(f"for try in $(seq 50); do ! pgrep --parent {asking.pid} || break; sleep 0.1; done")
+    asking.terminate()
+    asking.communicate(timeout=20)
+    assert not Path("/proc", browser.strip()).exists()
+    assert "portail-" not in hotel.laptop.sh(f"ls -A /run/user/{TELEWORKER}")
+    deadline = time.monotonic() + 10
+    while opened(hotel):
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+    assert not through(hotel, RELAY)

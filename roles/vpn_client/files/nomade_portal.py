@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import os
@@ -13,13 +14,15 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
 SOCKET = "/run/nomade-portal.socket"
 SETTINGS = Path("/etc/nomade/portal.json")
 TITLE = "Portail Wi-Fi"
+TRY = 6  # seconds: one more than between two tries of the tunnel by the window's program
 SAYINGS = {
     "trying": "Un instant : le tunnel vers la mairie est essayé d’abord.",
     "tunnel": "Le tunnel vers la mairie répond : il n’y a pas de portail à ouvrir.",
@@ -35,13 +38,20 @@ FREE = (
     "prévenez l’informatique."
 )
 SILENT = "Ce réseau ne répond pas. Vérifiez le Wi-Fi ou le câble, puis recommencez."
-# Firefox without anything that would talk past the portal, or ask questions.
-PREFERENCES = """\
+# What a browser asks of its maker by itself stays beside the relay, where there is no way out.
+UNASKED_BY_FIREFOX = ".mozilla.com,.mozilla.net,.mozilla.org,.firefox.com"
+UNASKED_BY_CHROMIUM = (
+    "accounts.google.com;clients*.google.com;update.googleapis.com;*-pa.googleapis.com;"
+    "clientservices.googleapis.com;content-autofill.googleapis.com;safebrowsing.googleapis.com"
+)
+# Without anything that would talk past the portal, or ask questions.
+PREFERENCES = f"""\
 user_pref("network.proxy.type", 1);
 user_pref("network.proxy.http", "127.0.0.1");
-user_pref("network.proxy.http_port", %(port)d);
+user_pref("network.proxy.http_port", PORT);
 user_pref("network.proxy.ssl", "127.0.0.1");
-user_pref("network.proxy.ssl_port", %(port)d);
+user_pref("network.proxy.ssl_port", PORT);
+user_pref("network.proxy.no_proxies_on", "{UNASKED_BY_FIREFOX}");
 user_pref("network.captive-portal-service.enabled", false);
 user_pref("network.trr.mode", 5);
 user_pref("dom.security.https_only_mode", false);
@@ -50,6 +60,17 @@ user_pref("datareporting.policy.dataSubmissionEnabled", false);
 user_pref("app.update.enabled", false);
 user_pref("browser.aboutwelcome.enabled", false);
 """
+OPTIONS = (
+    f"--proxy-bypass-list=<-loopback>;{UNASKED_BY_CHROMIUM}",
+    "--no-first-run",
+    "--no-default-browser-check",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-extensions",
+    "--disable-sync",
+    "--password-store=basic",
+    "--disable-features=HttpsUpgrades,OptimizationHints,Translate",
+)
 
 
 def say(text: str, kind: str = "info") -> None:
@@ -78,59 +99,87 @@ def portal(port: int, settings: dict[str, Any]) -> str | None:
     return None if free else answer.getheader("Location") or page
 
 
-def browser(port: int, page: str, profile: str) -> subprocess.Popen[bytes] | None:
+def browser(port: int, page: str, leaving: contextlib.ExitStack) -> subprocess.Popen[bytes] | None:
     """Start a browser with a profile that is thrown away, through the relay only; None when there is none."""
+    place = os.environ.get("XDG_RUNTIME_DIR")
+    profile = leaving.enter_context(
+        tempfile.TemporaryDirectory(prefix="portail-", dir=place, ignore_cleanup_errors=True)
+    )
     for name in ("firefox-esr", "firefox"):
         if shutil.which(name):
-            Path(profile, "user.js").write_text(PREFERENCES % {"port": port}, encoding="ascii")
-            return subprocess.Popen([name, "--no-remote", "--profile", profile, page], start_new_session=True)
+            Path(profile, "user.js").write_text(PREFERENCES.replace("PORT", str(port)), encoding="ascii")
+            return start(leaving, name, "--no-remote", "--profile", profile, page)
     if shutil.which("chromium"):
-        options = [
-            f"--user-data-dir={profile}",
-            f"--proxy-server=http://127.0.0.1:{port}",
-            "--proxy-bypass-list=<-loopback>",
-        ]
-        return subprocess.Popen(["chromium", *options, "--no-first-run", page], start_new_session=True)
+        own = f"--user-data-dir={profile}", f"--proxy-server=http://127.0.0.1:{port}"
+        return start(leaving, "chromium", *own, *OPTIONS, page)
     return None
 
 
-def follow(lines: Iterable[str], profile: str, settings: dict[str, Any]) -> int:
+def start(leaving: contextlib.ExitStack, *command: str) -> subprocess.Popen[bytes]:
+    """Start a browser that is ended in `leaving`; what it says of itself helps nobody."""
+    shown = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+    leaving.callback(end, shown)
+    return shown
+
+
+def end(shown: subprocess.Popen[bytes]) -> None:
+    """End the browser with all its processes: it has no way out any more."""
+    for how in (signal.SIGTERM, signal.SIGKILL):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(shown.pid, how)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            shown.wait(3)
+
+
+def leave_with(shown: subprocess.Popen[bytes], asking: socket.socket) -> None:
+    """Let go of the window once the user has closed the browser, and the tunnel has had a try."""
+    shown.wait()
+    time.sleep(TRY)
+    with contextlib.suppress(OSError):
+        asking.shutdown(socket.SHUT_WR)
+
+
+def follow(asking: socket.socket, settings: dict[str, Any]) -> int:
     """Follow what the window says, until it closes. Return the exit code: 0 when the tunnel is up."""
-    shown = None
-    for line in lines:
-        word, *values = line.split()
-        if word == "open":
-            port = int(values[0])
-            try:
-                page = portal(port, settings)
-            except (OSError, http.client.HTTPException):
-                say(SILENT, "warning")
-                return 2
-            if page is None:
-                say(FREE.format(port=settings["port"]), "warning")
-                return 3
-            say(f"Fenêtre ouverte pour {int(values[1]) // 60} minutes au plus. Page du portail : {page}")
-            shown = browser(port, page, profile) if graphical() else None
-            if shown is None:
-                say(f"À ouvrir dans un navigateur, à travers le mandataire 127.0.0.1 port {port}.")
-            continue
-        reason = values[0] if word == "closed" else word
-        say(SAYINGS.get(reason, line))
-        if word != "trying":
-            end(shown)
-            return 0 if reason in ("tunnel", "handshake") else 1
+    with contextlib.ExitStack() as leaving:
+        for line in leaving.enter_context(asking.makefile(encoding="utf-8")):
+            word, *values = line.split()
+            if word == "open":
+                if failed := show(int(values[0]), int(values[1]), asking, settings, leaving):
+                    return failed
+                continue
+            reason = values[0] if word == "closed" else word
+            say(SAYINGS.get(reason, line))
+            if word != "trying":
+                return 0 if reason in ("tunnel", "handshake") else 1
     say(SAYINGS["ended"])
     return 1
 
 
-def end(shown: subprocess.Popen[bytes] | None) -> None:
-    """End the browser, which has no way out any more."""
-    if shown and shown.poll() is None:
-        os.killpg(shown.pid, signal.SIGTERM)
+def show(
+    port: int, seconds: int, asking: socket.socket, settings: dict[str, Any], leaving: contextlib.ExitStack
+) -> int:
+    """Show the portal's page through the relay on `port`. Return an exit code when there is none to show, else 0."""
+    try:
+        page = portal(port, settings)
+    except (OSError, http.client.HTTPException):
+        say(SILENT, "warning")
+        return 2
+    if page is None:
+        say(FREE.format(port=settings["port"]), "warning")
+        return 3
+    say(f"Fenêtre ouverte pour {seconds // 60} minutes au plus. Page du portail : {page}")
+    shown = browser(port, page, leaving) if graphical() else None
+    if shown:
+        threading.Thread(target=leave_with, args=(shown, asking), daemon=True).start()
+    else:
+        say(f"À ouvrir dans un navigateur, à travers le mandataire 127.0.0.1 port {port}.")
+    return 0
 
 
 def main() -> int:
     """Ask for the window and stay as long as it is open: who leaves closes it."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
         asking = socket.socket(socket.AF_UNIX)
         asking.connect(SOCKET)
@@ -138,14 +187,8 @@ def main() -> int:
     except OSError:
         say("La fenêtre vers les portails n’est pas disponible sur ce poste, ou pas pour vous.", "error")
         return 1
-    with (
-        asking,
-        asking.makefile(encoding="utf-8") as lines,
-        tempfile.TemporaryDirectory(
-            prefix="portail-", dir=os.environ.get("XDG_RUNTIME_DIR"), ignore_cleanup_errors=True
-        ) as profile,
-    ):
-        return follow(lines, profile, settings)
+    with asking:
+        return follow(asking, settings)
 
 
 if __name__ == "__main__":
