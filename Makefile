@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help setup messages lint unit test test-vm test-upgrade demo test-roles bench judge clean
+.PHONY: help setup messages lint unit test test-vm test-upgrade demo test-roles bench judge judge-vm clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -32,7 +32,7 @@ unit: messages ## Tests that need no container
 	$(BIN)/pytest -m 'not lab and not browser and not package and not vm'
 
 test: lint messages ## Everything .ci/run checks, but for test-vm and test-upgrade
-	$(BIN)/pytest -m 'not vm and not upgrade'
+	tests/run
 
 test-vm: messages ## Machines that really boot: disks, kernel, TPM (as root)
 	tests/vm/run
@@ -51,6 +51,9 @@ bench: messages ## Speed, as ratios against named peers
 
 judge: messages ## OpenSCAP, Lynis, ssh-audit on a lab laptop before and after; writes docs/juges.md
 	$(BIN)/python -m tests.judge
+
+judge-vm: messages ## Lynis on a laptop that boots its own kernel (as root, an hour); writes docs/juges.md
+	$(BIN)/python -m tests.judge.virtual
 
 clean: ## Remove what the targets made here
 	rm -rf $(VENV) dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,8 @@ from tests.e2e import filesystem
 from tests.e2e.neglect import neglected
 from toolkit.lab.machines import Lab
 
+# What a commune may ask for and the demonstration does not: it works at night, and before anything was audited.
+RULES = '\nregime: {enforced: true, days: 3, hours: "00:00-23:59"}\nquarantine: true\n'
 Done = subprocess.CompletedProcess[str]
 Verdicts = dict[tuple[str, str], str]
 
@@ -52,6 +55,7 @@ def tell(lab: Lab, nomade: Callable[..., Done], artefacts: Path) -> Story:
     everybody = "--all-communes"
     keys = lab.workspace.state / "lab"
     hosts = [machine.name for machine in lab.plan().machines]
+    gateways = ("--limit", ",".join(machine.name for machine in lab.plan().machines if machine.kind == "gateway"))
     stage("generate", "inventory", "generate")
     stage(
         "enroll", "enroll", everybody, "--known-hosts", str(keys / "known_hosts"),
@@ -66,5 +70,26 @@ def tell(lab: Lab, nomade: Callable[..., Done], artefacts: Path) -> Story:
     story.changed_by_plan = {host: filesystem.differences(before[host], after[host]) for host in hosts}
     stage("apply", "apply", everybody)
     stage("audit-after", "audit", everybody, "--format", "json")
+    with ruled(lab):
+        stage("audit-unruled", "audit", everybody, *gateways, "--format", "json")
+        stage("apply-rules", "apply", everybody, *gateways, "--tags", "vpn_gateway_access")
+        stage("audit-ruled", "audit", everybody, *gateways, "--format", "json")
+    stage("free", "quarantine", "apply", everybody)
+    stage("apply-without-rules", "apply", everybody, *gateways, "--tags", "vpn_gateway_access")
     stage("apply-again", "apply", everybody)
     return story
+
+
+@contextmanager
+def ruled(lab: Lab) -> Iterator[None]:
+    """Have every commune ask for days and hours, and for quarantine; as before at the end."""
+    folders = [lab.workspace.commune(name) for name in lab.workspace.communes()]
+    before = {folder.fleet: folder.fleet.read_text(encoding="utf-8") for folder in folders}
+    try:
+        for path, text in before.items():
+            lines = [line for line in text.splitlines() if not line.startswith("regime:")]
+            path.write_text("\n".join(lines) + RULES, encoding="utf-8")
+        yield
+    finally:
+        for path, text in before.items():
+            path.write_text(text, encoding="utf-8")

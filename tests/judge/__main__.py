@@ -94,9 +94,9 @@ def verdicts(lab: Lab, laptop: Laptop) -> tuple[Verdicts, str]:
     return found, version
 
 
-def nomade(lab: Lab, *arguments: str) -> None:
+def nomade(lab: Lab, *arguments: str, timeout: float = 1200) -> None:
     """Run the real command; its output is shown when it fails."""
-    done: subprocess.CompletedProcess[str] = run_nomade(lab.workspace, *arguments)
+    done: subprocess.CompletedProcess[str] = run_nomade(lab.workspace, *arguments, timeout=timeout)
     if done.returncode != 0:
         raise SystemExit(f"nomade {' '.join(arguments)}: {done.returncode}\n{done.stdout}\n{done.stderr}")
 

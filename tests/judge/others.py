@@ -27,9 +27,9 @@ class Ssh:
     warnings: tuple[str, ...]
 
 
-def lynis(laptop: Laptop) -> tuple[str, int]:
+def lynis(laptop: Laptop, timeout: float = 900) -> tuple[str, int]:
     """Return the version and the hardening index (0 to 100)."""
-    laptop.run("lynis", "audit", "system", "--quick", "--no-colors", "--report-file", _REPORT)
+    laptop.run("lynis", "audit", "system", "--quick", "--no-colors", "--report-file", _REPORT, timeout=timeout)
     report = laptop.run("cat", _REPORT)
     found = re.search(r"^hardening_index=(\d+)$", report, re.MULTILINE)
     version = re.search(r"^lynis_version=(\S+)$", report, re.MULTILINE)

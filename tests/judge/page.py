@@ -12,6 +12,7 @@ from tests.judge.others import EXPOSURE_GOAL, Ssh
 PAGE = Path(__file__).parents[2] / "docs" / "juges.md"
 BEGIN = "<!-- Généré par « make judge » : ne pas modifier jusqu’à la marque de fin. -->"
 END = "<!-- Fin de la partie générée. -->"
+BEGIN_VIRTUAL = "<!-- Généré par « make judge-vm » : ne pas modifier jusqu’à la marque de fin. -->"
 _WORDS = {"minimal": "minimal", "intermediary": "intermédiaire"}
 
 
@@ -27,11 +28,17 @@ class Verdicts:
     ports: list[str] | None = None
 
 
-def write(text: str) -> None:
-    """Put `text` between the markers of the page."""
-    before, _, rest = PAGE.read_text(encoding="utf-8").partition(BEGIN)
+def write(text: str, begin: str = BEGIN) -> None:
+    """Put `text` between a mark and the next mark of an end."""
+    before, _, rest = PAGE.read_text(encoding="utf-8").partition(begin)
     _, _, after = rest.partition(END)
-    PAGE.write_text(f"{before}{BEGIN}\n{text}{END}{after}", encoding="utf-8")
+    PAGE.write_text(f"{before}{begin}\n{text}{END}{after}", encoding="utf-8")
+
+
+def write_virtual(date: str, version: str, before: int, after: int) -> None:
+    """Put what Lynis says of the laptop that boots into the page."""
+    measured = f"Mesuré le {date} sur un portable Debian 12 qui démarre son propre noyau (QEMU), avec Lynis {version} :"
+    write(f"\n{measured} **{before}** avant, **{after}** après.\n\n", BEGIN_VIRTUAL)
 
 
 def render(before: Verdicts, after: Verdicts, versions: dict[str, str], date: str) -> str:

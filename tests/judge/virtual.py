@@ -1,0 +1,60 @@
+"""`python -m tests.judge.virtual`: Lynis on a laptop that boots its own kernel, before and after, into `docs/juges.md`.
+
+In a container the kernel and its settings are the host's, and Lynis counts them against the laptop. Under emulation the
+whole takes most of an hour.
+"""
+
+from __future__ import annotations
+
+import datetime
+import sys
+import tempfile
+from pathlib import Path
+
+from tests.judge import Laptop, others, page
+from tests.judge.__main__ import COMMUNE, LAPTOP, NEIGHBOUR, PACKAGES, nomade
+from toolkit import paths
+from toolkit.lab.machines import Lab
+from toolkit.lab.readdress import free_block, readdress
+
+_HARDWARE = "{encrypted_root: true, processors: 1}"
+_SECONDS = 5400
+
+
+def main() -> int:
+    """Run everything and return the exit code."""
+    with tempfile.TemporaryDirectory(prefix="nomade-judge-") as folder:
+        workspace = readdress(paths.demo_dir(), Path(folder) / "workspace", free_block())
+        with (workspace.root / "lab.yml").open("a", encoding="utf-8") as file:
+            file.write(f"virtual:\n  {LAPTOP}: {_HARDWARE}\n")
+        lab = Lab(workspace)
+        try:
+            lab.up([PACKAGES, NEIGHBOUR], progress=print)
+            lab.up([LAPTOP], progress=print, virtual=True)
+            judge(lab)
+        finally:
+            lab.down()
+    return 0
+
+
+def judge(lab: Lab) -> None:
+    """Have Lynis look at the bare laptop, apply, have it look again, write the page."""
+    laptop = Laptop(lab, LAPTOP)
+    laptop.run("sh", "-c", "apt-get -qq update && apt-get -qq install lynis && mkdir -p /root/judge", timeout=_SECONDS)
+    version, before = others.lynis(laptop, timeout=_SECONDS)
+    print(f"Lynis {version} before: {before}", flush=True)
+    keys = lab.workspace.state / "lab"
+    nomade(lab, "inventory", "generate")
+    nomade(
+        lab, "enroll", "-c", COMMUNE, "--known-hosts", str(keys / "known_hosts"),
+        "--key", str(keys / "bootstrap_ed25519"),
+    )  # fmt: skip
+    nomade(lab, "apply", "-c", COMMUNE, timeout=_SECONDS)
+    _, after = others.lynis(laptop, timeout=_SECONDS)
+    print(f"Lynis {version} after: {after}", flush=True)
+    today = datetime.datetime.now(tz=datetime.UTC).date().isoformat()
+    page.write_virtual(today, version, before, after)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
