@@ -53,7 +53,7 @@ class System(StrEnum):
 class Model(BaseModel):
     """Base of all parts: immutable, and an unknown key is an error."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Contact(Model):
