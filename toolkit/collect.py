@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import secrets
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
@@ -148,39 +147,49 @@ def _text(raw: bytes) -> str:
     return raw.decode("utf-8", errors="backslashreplace").replace("\x00", "\\x00")
 
 
-def _judge(probe: Probe, body: bytes, nonce: bytes) -> Section:
+def _judge(probe: Probe, body: bytes, mark: bytes) -> Section:
     """Return the section of an output that was closed by its end line."""
-    ending = re.search(rb"\n%s exit (\d{1,3})\n\Z" % re.escape(nonce), body)
-    text = _text((body[: ending.start()] if ending else body)[: probe.limit])
-    if ending is None or ending.start() > probe.limit:
-        cut = len(body) >= _room(probe) or ending is not None
+    before, said, code = body.rpartition(b"\n%s exit " % mark)
+    ended = bool(said) and code.endswith(b"\n") and code[:-1].isdigit() and len(code) <= len(b"255\n")
+    text = _text((before if ended else body)[: probe.limit])
+    if not ended or len(before) > probe.limit:
+        cut = len(body) >= _room(probe) or ended
         return Section(probe.name, SectionStatus.TRUNCATED if cut else SectionStatus.TIMEOUT, None, text)
-    code = int(ending.group(1))
-    if code in _TIMED_OUT:
-        return Section(probe.name, SectionStatus.TIMEOUT, code, text)
-    return Section(probe.name, SectionStatus.FAILED if code else SectionStatus.OK, code, text)
+    if int(code) in _TIMED_OUT:
+        return Section(probe.name, SectionStatus.TIMEOUT, int(code), text)
+    return Section(probe.name, SectionStatus.FAILED if int(code) else SectionStatus.OK, int(code), text)
 
 
-def _section(probe: Probe, output: bytes, nonce: bytes) -> Section:
-    begin, end = (b"\n%s %s %s\n" % (nonce, word, probe.name.encode()) for word in (b"begin", b"end"))
-    _before, found, after = output.partition(begin)
-    if not found or begin in after:  # absent; or twice, which our script never prints
+def _begun(output: bytes, mark: bytes) -> Mapping[bytes, Sequence[bytes]]:
+    """Return by probe what follows each of its begin lines, up to the next one: the output is searched once for all."""
+    found: dict[bytes, list[bytes]] = {}
+    for piece in output.split(b"\n%s begin " % mark)[1:]:
+        name, _newline, after = piece.partition(b"\n")
+        found.setdefault(name, []).append(after)
+    return found
+
+
+def _section(probe: Probe, begun: Mapping[bytes, Sequence[bytes]], mark: bytes) -> Section:
+    pieces = begun.get(probe.name.encode(), ())
+    if len(pieces) != 1:  # absent; or twice, which our script never prints
         return Section(probe.name, SectionStatus.MISSING, None, "")
-    body, closed, _rest = after.partition(end)
-    if not closed or b"\n%s begin " % nonce in body:
+    body, closed, _rest = pieces[0].partition(b"\n%s end %s\n" % (mark, probe.name.encode()))
+    if not closed:
         return Section(probe.name, SectionStatus.TRUNCATED, None, _text(body[: probe.limit]))
-    return _judge(probe, body, nonce)
+    return _judge(probe, body, mark)
 
 
 def read_sections(probes: Iterable[Probe], output: bytes, nonce: str) -> dict[str, Section]:
-    """Return one section per probe, whatever `output` is; what did not come back whole is never `OK`."""
-    return {probe.name: _asked(probe, output, nonce.encode()) for probe in probes}
+    """Return one section per probe, whatever `output` is; what did not come back whole is never `OK`.
 
-
-def _asked(probe: Probe, output: bytes, nonce: bytes) -> Section:
-    """Return what the second pass says where it asked, else the first."""
-    again = _section(probe, output, nonce + b"+")
-    return _section(probe, output, nonce) if again.status is SectionStatus.MISSING else again
+    What the second pass says where it asked, else the first.
+    """
+    first, second = nonce.encode(), nonce.encode() + b"+"
+    begun, again = _begun(output, first), _begun(output, second)
+    return {
+        probe.name: _section(probe, again, second) if probe.name.encode() in again else _section(probe, begun, first)
+        for probe in probes
+    }
 
 
 def _silent(endpoint: str, result: Result) -> str:
