@@ -19,11 +19,19 @@ def one_line(value: object) -> str:
 
 def failure(result: Mapping[str, Any]) -> str:
     """Return why a task failed: our own reasons in words, then what the endpoint said."""
-    said = one_line(_said(result))
+    said = one_line(_without_trace(_said(result)))
     words = _reasons().get(str(result.get("reason", "")))
     if words is None:
         return said or _("no reason given; see the log")
     return f"{words} ({said})" if said else words
+
+
+def _without_trace(text: str) -> str:
+    """Return the last line of a program's traceback instead of all of it: where it broke off is for the log."""
+    _before, trace, after = text.partition("Traceback (most recent call last):")
+    if not trace or not after.strip():
+        return text
+    return _("a program of Nomade broke off, see the log: {reason}").format(reason=after.strip().splitlines()[-1])
 
 
 def _said(result: Mapping[str, Any]) -> str:
