@@ -30,6 +30,7 @@ SAYINGS = {
     "busy": "Une fenêtre est déjà ouverte.",
     "handshake": "Connecté : le tunnel vers la mairie est établi, la fenêtre est refermée.",
     "expired": "Le temps est écoulé : la fenêtre est refermée. Vous pouvez recommencer.",
+    "failed": "La fenêtre n’a pas pu s’ouvrir : prévenez l’informatique.",
     "ended": "La fenêtre est refermée.",
 }
 FREE = (

@@ -10,6 +10,7 @@ account of the relay (nomade-portal-relay.service). Each line told to the asker 
 from __future__ import annotations
 
 import contextlib
+import ipaddress
 import json
 import os
 import pwd
@@ -21,6 +22,7 @@ import struct
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 ACCOUNT = "nomade-portal"
@@ -30,6 +32,7 @@ STATE = Path("/run/nomade-portal/window.json")
 PORT = Path("/run/nomade-portal-relay/port")
 RULE = ["rule", "{action}", "preference", "32499", "uidrange", "{uid}-{uid}", "lookup", "main"]
 PATIENCE = 4  # seconds for the tunnel to show that it needs no window
+START = 10  # seconds for the relay to start, on a slow laptop
 NUDGE = 5  # seconds between two tries of the tunnel while the window is open
 ADDRESS = re.compile(r"(?:[0-9]{1,3}\.){3}[0-9]{1,3}|[0-9A-Fa-f:]*:[0-9A-Fa-f:.]+")
 
@@ -55,32 +58,39 @@ def allowed_seconds() -> int:
 
 def resolvers() -> list[str]:
     """Return what the network gave: to NetworkManager, systemd-networkd or dhclient, else what resolv.conf says."""
-    manager = shutil.which("nmcli")
-    sources = [run(manager, "--get-values", "IP4.DNS,IP6.DNS", "device", "show") if manager else ""]
-    leases = ("/run/systemd/netif/leases", "*"), ("/var/lib/dhcp", "dhclient*.leases")
-    sources += [
-        read(path, rb"^DNS=.*|domain-name-servers .*")
-        for folder, name in leases
-        for path in sorted(Path(folder).glob(name))
-    ]
-    sources += [
-        read("/run/systemd/resolve/resolv.conf", rb"^nameserver .*"),
-        read("/etc/resolv.conf", rb"^nameserver .*"),
-    ]
-    for source in sources:
-        found = [word for word in ADDRESS.findall(source) if not word.startswith("127.") and word != "::1"]
+    for source in sources():
+        found = [word for word in ADDRESS.findall(source) if usable(word)]
         if found:
             return list(dict.fromkeys(found))[:4]
     return []
 
 
-def read(path: str | Path, pattern: bytes) -> str:
-    """Return the parts of a file that match, empty when there is none."""
+def sources() -> Iterator[str]:
+    """Yield texts with addresses of name servers, the surest first."""
+    if manager := shutil.which("nmcli"):
+        yield run(manager, "--escape", "no", "--get-values", "IP4.DNS,IP6.DNS", "device", "show")
+    for folder, name in ("/run/systemd/netif/leases", "*"), ("/var/lib/dhcp", "dhclient*.leases"):
+        for path in sorted(Path(folder).glob(name), key=lambda path: path.stat().st_mtime, reverse=True):
+            # dhclient keeps what earlier networks gave; the last lease is the one in use.
+            yield "".join(read(path, r"^DNS=.*|domain-name-servers .*")[-1:])
+    for place in "/run/systemd/resolve/resolv.conf", "/etc/resolv.conf":
+        yield "\n".join(read(Path(place), r"^nameserver .*"))
+
+
+def usable(word: str) -> bool:
+    """Whether it is an address of another machine."""
     try:
-        with Path(path).open("rb") as file:
-            return b"\n".join(re.findall(pattern, file.read(65536), re.MULTILINE)).decode("ascii", "replace")
+        return not ipaddress.ip_address(word).is_loopback
+    except ValueError:
+        return False
+
+
+def read(path: Path, pattern: str) -> list[str]:
+    """Return the parts of a file that match; none when it is not there."""
+    try:
+        return re.findall(pattern, path.read_text(encoding="ascii", errors="replace"), re.MULTILINE)
     except OSError:
-        return ""
+        return []
 
 
 def routing(action: str, uid: int) -> None:
@@ -103,7 +113,7 @@ def open_window(uid: int, asker: int, servers: list[str]) -> int:
     routing("add", uid)
     STATE.write_text(json.dumps({"asker": asker, "resolvers": servers}), encoding="ascii")
     ready()
-    end = time.monotonic() + PATIENCE
+    end = time.monotonic() + START
     while not (PORT.exists() and PORT.read_text(encoding="ascii")):
         if time.monotonic() > end:
             raise TimeoutError("the relay did not start")
@@ -186,6 +196,9 @@ def serve(listener: socket.socket) -> None:
         log(f"opened for user {uid} (process {pid}), {seconds} s at most, name servers: {' '.join(servers) or 'none'}")
         tell(asker, "open", port, seconds)
         reason = until_closed(listener, asker, opened, seconds)
+    except (TimeoutError, subprocess.SubprocessError) as error:
+        log(f"not opened: {error}")
+        reason = "failed"
     finally:
         close_window()
     log(f"closed after {time.monotonic() - start:.0f} s: {reason}")
