@@ -23,6 +23,7 @@ FACTS = frozenset(
         "escrow_volumes",  # UUIDs of the endpoint's volumes whose keys the commune keeps (toolkit/escrow/deposits.py)
         "escrow_kept",  # SHA-256 of the encrypted keys of its volumes as the commune keeps them
         "escrow_unread",  # those of them that were not read since they were made
+        "escrow_headers",  # SHA-256 of the encrypted copies of its volumes' headers as the commune keeps them
         "peer_networks",  # gateway: tunnel addresses of its peers (`Fleet.peers`), as /32
         "jump_targets",  # gateway: address:port of the sshd of each endpoint behind it
         "quarantine",  # gateway: true when it holds endpoints that do not meet the policy

@@ -19,6 +19,7 @@ from tests.escrow.volumes import HOST, PASSPHRASE, Call
 def program_with_its_own_records(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     module = volumes.program()
     monkeypatch.setattr(module, "RECORDS", tmp_path / "records")
+    monkeypatch.setattr(module.header_program(), "MEMORY", tmp_path / "memory")
     monkeypatch.setattr(module.resource, "setrlimit", lambda *_: None)
     return module
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import json
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from tests.fleet import sample
 from toolkit import inventory
+from toolkit.escrow.deposits import BACKUP
 from toolkit.escrow.sealed import recipients_digest
 from toolkit.workspace import Workspace
 
@@ -69,9 +71,28 @@ def deposit(escrow: Escrow, uuid: str = UUID, *, host: str = HOST, device: str =
     content = pyrage.encrypt(inside.encode(), to, armored=True)
     digest = hashlib.sha256(content).hexdigest()
     outside = {**facts, "date": made_on, "recipients": escrow.recipients, "ciphertext_sha256": digest}
+    if device != BACKUP:
+        said = {**facts, "made": made_on, "recipients_sha256": named}
+        outside["header"] = header_deposit(escrow, uuid, said, header_of(uuid))
     (escrow.folder / f"{uuid}.age").write_bytes(content)
     (escrow.folder / f"{uuid}.json").write_text(json.dumps(outside, indent=2) + "\n")
     return digest
+
+
+def header_of(uuid: str) -> bytes:
+    """Return what looks like the header of a volume to whoever does not try to open it."""
+    head = b"LUKS\xba\xbe\0\2" + bytes(160) + uuid.encode()
+    return head + bytes(2**20 - len(head))
+
+
+def header_deposit(escrow: Escrow, uuid: str, said: dict[str, object], header: bytes) -> dict[str, str]:
+    """Put the copy of a header in escrow; return what the description says of it."""
+    digest = hashlib.sha256(header).hexdigest()
+    line = json.dumps({"format": 2, **said, "header_sha256": digest}).encode()
+    to = [pyrage.x25519.Recipient.from_str(name) for name in escrow.recipients]
+    content = pyrage.encrypt(line + b"\n" + gzip.compress(header), to, armored=True)
+    (escrow.folder / f"{uuid}.header.age").write_bytes(content)
+    return {"date": str(said["made"]), "sha256": digest, "ciphertext_sha256": hashlib.sha256(content).hexdigest()}
 
 
 def _host_key(escrow: Escrow) -> None:

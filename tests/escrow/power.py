@@ -9,6 +9,7 @@ import multiprocessing
 import os
 import shutil
 import signal
+import stat
 import subprocess
 import sys
 from collections.abc import Callable
@@ -20,6 +21,7 @@ from tests.escrow import volumes
 from tests.escrow.volumes import HOST, PASSPHRASE
 
 _FORK = multiprocessing.get_context("fork")
+IN_MEMORY = "memory"  # folder of a laptop, emptied with its power
 _CHANGING = {"age", "luksAddKey", "luksKillSlot"}
 
 
@@ -50,12 +52,17 @@ def _worker(number: int, work: Callable[[], object]) -> None:
         return stepped
 
     always = lambda *_words: True  # noqa: E731 — beside its opposite below
-    os.fsync, os.write = before(os.fsync, always), before(os.write, always)
+    os.fsync = before(os.fsync, always)
+    os.write = before(os.write, lambda file, _content: stat.S_ISREG(os.fstat(file).st_mode))
     Path.replace, Path.unlink = before(Path.replace, always), before(Path.unlink, always)  # type: ignore[method-assign]
-    subprocess.run = before(
-        subprocess.run, lambda command, *_more: bool(_CHANGING & {str(word) for word in command[:2]})
-    )
+    subprocess.run = before(subprocess.run, _changes)
     work()
+
+
+def _changes(command: list[object], *_more: object) -> bool:
+    """Tell whether a program writes to a disk; of a copy in memory a power cut leaves nothing."""
+    words = [str(word) for word in command]
+    return bool(_CHANGING & set(words[:2])) and not any(f"/{IN_MEMORY}/" in word for word in words)
 
 
 @dataclass
@@ -94,6 +101,7 @@ class Laptop:
         """Run the program here, in this process; its answer goes to a file."""
         module: Any = volumes.program()
         module.RECORDS, module.HOST_KEY = self.records, str(self.folder / "host_key")
+        module.header_program().MEMORY = self.folder / IN_MEMORY
         request = {
             "endpoint": HOST,
             "images": [str(self.image)],
@@ -117,7 +125,8 @@ class Laptop:
 
     def steps(self) -> list[Callable[[], object]]:
         """Return what an apply does, in its order: roles/disk_encryption/tasks/escrow.yml and keep.yml."""
-        return [lambda: self.call("make"), self._keep_age, self._keep_json, self._confirm, self._forget]
+        kept = [self._keep_header, self._keep_age, self._keep_json]
+        return [lambda: self.call("make"), *kept, self._confirm, self._forget]
 
     def apply(self, number: int = 0) -> bool:
         """Do all the steps, power cut before the `number`-th change; return whether it was."""
@@ -137,8 +146,16 @@ class Laptop:
         return dict(json.loads(found[0].read_text())) if found else None
 
     def ciphertext(self) -> str | None:
-        found = [path for path in self.kept.glob("*.age") if not path.name.startswith(".")]
+        found = [path for path in self.kept.glob("[!.]*.age") if ".header." not in path.name]
         return found[0].read_text() if found else None
+
+    def header(self) -> Path | None:
+        """Return the file of the copy of the header that the commune keeps."""
+        return next(self.kept.glob("[!.]*.header.age"), None)
+
+    def _keep_header(self) -> None:
+        made = self.records / f"{self.answer()['uuid']}.header.age"
+        self._keep(".header.age", made.read_text())
 
     def _keep_age(self) -> None:
         self._keep(".age", self.answer()["ciphertext"])
@@ -146,7 +163,10 @@ class Laptop:
     def _keep_json(self) -> None:
         said = self.answer()
         outside = {name: said[name] for name in ("uuid", "device", "slot", "recipients", "ciphertext_sha256")}
-        self._keep(".json", json.dumps(outside | {"endpoint": HOST, "date": said["made"]}))
+        header = {name: said["header"][name] for name in ("sha256", "ciphertext_sha256")} | {
+            "date": said["header"]["made"]
+        }
+        self._keep(".json", json.dumps(outside | {"endpoint": HOST, "date": said["made"], "header": header}))
 
     def _keep(self, ending: str, content: str) -> None:
         """As Ansible's copy does: beside, then renamed."""
@@ -157,9 +177,12 @@ class Laptop:
 
     def _confirm(self) -> None:
         said = self.answer()
-        if not said["escrowed"]:
-            content = (self.kept / f"{said['uuid']}.age").read_bytes()
-            self.call("confirm", stored={said["uuid"]: hashlib.sha256(content).hexdigest()})
+        asked = {}
+        for name, part, ending in (("stored", said, ".age"), ("headers", said["header"], ".header.age")):
+            content = (self.kept / f"{said['uuid']}{ending}").read_bytes()
+            asked[name] = {} if part["escrowed"] else {said["uuid"]: hashlib.sha256(content).hexdigest()}
+        if asked["stored"] or asked["headers"]:
+            self.call("confirm", **asked)
 
     def _forget(self) -> None:
         record = self.record()

@@ -33,12 +33,14 @@ Failing = Callable[..., set[str]]
 def judge(escrow: ModuleType, call: Call, identities: list[tuple[Path, str]]) -> Failing:
     """Return which controls fail now, in a commune that keeps what the first run made; none does at first."""
     (made,) = call("make")
-    call("confirm", stored={made["uuid"]: made["ciphertext_sha256"]})
+    header = made["header"]["ciphertext_sha256"]
+    call("confirm", stored={made["uuid"]: made["ciphertext_sha256"]}, headers={made["uuid"]: header})
     known: dict[str, Any] = {
         "escrow_recipients": [public for _, public in identities],
         "escrow_volumes": [made["uuid"]],
         "escrow_kept": [made["ciphertext_sha256"]],
         "escrow_unread": [made["ciphertext_sha256"]],
+        "escrow_headers": [header],
     }
     command = registry()["recovery_keys"].alone.replace("/var/lib/nomade/escrow", str(escrow.RECORDS))
 
@@ -73,7 +75,7 @@ def test_a_changed_salt_is_a_finding_though_the_slot_s_area_is_the_same(
     other = ("A" if salt[0] != "A" else "B") + salt[1:]
     volumes.rewrite_header(volume, salt.encode(), other.encode())
     assert slots(volume) == {0, 31}
-    assert failing() == {"recovery-key-unchanged"}
+    assert failing() == {"recovery-key-unchanged", "disk-header-copied"}
 
 
 def test_a_volume_that_was_encrypted_anew_is_a_finding(failing: Failing, volume: Path, tmp_path: Path) -> None:
@@ -100,9 +102,14 @@ def test_a_volume_without_escrow_is_a_finding_beside_one_that_has_it(
     both = [str(volume), str(second)]
     (_, made) = call("make", images=both)
     assert made["state"] == "made"
-    assert failing() == {"recovery-key-escrowed"}
+    without_header = {"disk-header-copied", "disk-header-kept"}
+    assert failing() == {"recovery-key-escrowed", *without_header}
+    header = {made["uuid"]: made["header"]["ciphertext_sha256"]}
     call("confirm", images=both, stored={made["uuid"]: made["ciphertext_sha256"]})
-    assert failing() == {"recovery-key-kept", "recovery-key-unread"}, "the commune does not have that one"
+    assert failing() == {"recovery-key-kept", "recovery-key-unread", *without_header}
+    call("confirm", images=both, stored={}, headers=header)
+    lost = {"recovery-key-kept", "recovery-key-unread", "disk-header-kept"}
+    assert failing() == lost, "the commune does not have that one"
 
 
 def test_an_escrow_of_a_volume_that_is_gone_is_a_finding(failing: Failing, volume: Path, tmp_path: Path) -> None:
@@ -115,6 +122,26 @@ def test_an_escrow_of_a_volume_that_is_gone_is_a_finding(failing: Failing, volum
 
 def test_a_file_the_commune_lost_or_changed_is_a_finding(failing: Failing) -> None:
     assert failing(escrow_kept=["0" * 64]) == {"recovery-key-kept"}
+
+
+def test_a_copy_of_the_header_that_the_commune_lost_or_changed_is_a_finding(failing: Failing) -> None:
+    assert failing(escrow_headers=["0" * 64]) == {"disk-header-kept"}
+
+
+def test_a_copy_of_the_header_from_before_a_change_of_the_key_is_a_finding(
+    failing: Failing, call: Call, identities: list[tuple[Path, str]]
+) -> None:
+    """The control machine asks for a new key; the new header comes with it, and until it is kept the audit says so."""
+    before = call("make")[0]["ciphertext_sha256"]
+    asked = {call("make")[0]["uuid"]: {"ciphertext_sha256": before, "unlock": None}}
+    (new,) = call("make", replace=asked)
+    known = {"escrow_kept": [new["ciphertext_sha256"]], "escrow_unread": [new["ciphertext_sha256"]]}
+    assert {"disk-header-copied", "disk-header-kept"} <= failing(**known)
+    header = new["header"]["ciphertext_sha256"]
+    said = {"stored": {new["uuid"]: new["ciphertext_sha256"]}, "headers": {new["uuid"]: header}}
+    assert call("confirm", **said) == [{"uuid": new["uuid"], "confirmed": True}]
+    assert failing(**known) == {"disk-header-kept"}, "the commune still has the old one"
+    assert failing(**known, escrow_headers=[header]) == set()
 
 
 def test_a_key_that_was_read_is_a_finding_until_it_is_replaced(failing: Failing) -> None:

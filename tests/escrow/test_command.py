@@ -67,6 +67,57 @@ def test_opening_gives_the_key_writes_the_register_and_has_it_replaced(escrow: E
     assert files_with(escrow.workspace.root, KEY) == []
 
 
+def test_the_copy_of_a_header_goes_to_a_file_with_a_reason_and_a_line_in_the_register(
+    escrow: Escrow, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output = tmp_path / "header"
+    assert open_to(escrow, output, "--header") == ExitCode.OK
+    assert output.read_bytes() == kept.header_of(UUID)
+    assert output.stat().st_mode & 0o777 == 0o600
+    assert "destroy this file" in capsys.readouterr().err
+    (entry,) = entries(escrow)
+    assert (entry.action, entry.volume, entry.reason) == ("header", UUID, "phrase oubliée")
+    described = json.loads((escrow.folder / f"{UUID}.json").read_text())
+    assert entry.ciphertext_sha256 == described["header"]["ciphertext_sha256"]
+    assert not escrow.request.exists(), "no key was shown"
+    assert "header given out" in run_nomade(escrow.workspace, "--lang", "en", "escrow", "register").stdout
+
+
+@pytest.mark.parametrize("words", [["--header"], ["--header", "--backup", "--output", "x"]])
+def test_a_header_is_refused_without_a_file_or_for_a_backup(escrow: Escrow, words: list[str]) -> None:
+    asked = ["open", HOST, "--identity", str(escrow.cig), "--reason", "x", *words]
+    assert call(escrow, *asked) == ExitCode.USAGE
+    assert entries(escrow) == []
+
+
+@pytest.mark.parametrize("harm", ["none", "gone", "changed", "another", "edited"])
+def test_a_copy_of_a_header_that_is_not_whole_is_seen_and_not_given_out(
+    escrow: Escrow, tmp_path: Path, harm: str
+) -> None:
+    other = "00000000-0000-4000-8000-000000000001"
+    kept.deposit(escrow, other, host="essai-portable-2")
+    assert call(escrow, "verify", "--identity", str(escrow.cig)) == ExitCode.OK
+    file, description = escrow.folder / f"{UUID}.header.age", escrow.folder / f"{UUID}.json"
+    said = json.loads(description.read_text())
+    if harm == "none":
+        del said["header"]
+    elif harm == "gone":
+        file.unlink()
+    elif harm == "changed":
+        file.write_bytes(file.read_bytes().replace(b"A", b"B", 1))
+    elif harm == "another":
+        file.write_bytes((escrow.folder / f"{other}.header.age").read_bytes())
+        said["header"] = json.loads((escrow.folder / f"{other}.json").read_text())["header"]
+    else:
+        said["header"]["date"] = "2026-11-29T00:00:00Z"
+    description.write_text(json.dumps(said))
+    before = len(entries(escrow))
+    assert call(escrow, "verify", "--identity", str(escrow.cig)) == ExitCode.NOT_COMPLIANT
+    assert open_to(escrow, tmp_path / "header", "--header") == ExitCode.BAD_INPUT
+    assert not (tmp_path / "header").exists()
+    assert [entry.action for entry in entries(escrow)[before:]] == ["verified"]
+
+
 def test_a_machine_whose_host_key_is_not_pinned_needs_a_passphrase(
     escrow: Escrow, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -209,7 +260,7 @@ def test_rekey_takes_the_keys_that_somebody_who_left_can_read(
 def test_verify_says_what_it_proved_and_what_not(escrow: Escrow, capsys: pytest.CaptureFixture[str]) -> None:
     assert call(escrow, "verify") == ExitCode.NOT_COMPLIANT
     said = capsys.readouterr()
-    assert f"✓ {HOST} /dev/sda3 {UUID} : whole, for today's recipients\n" in said.out
+    assert f"✓ {HOST} /dev/sda3 {UUID} : whole, for today's recipients, header too\n" in said.out
     assert "✗ essai-portable-2 : no key in escrow" in said.out
     assert "give --identity" in said.err
     kept.deposit(escrow, "00000000-0000-4000-8000-000000000001", host="essai-portable-2")

@@ -17,7 +17,18 @@ import pytest
 
 from tests.escrow import kept as keeping
 from tests.escrow.power import Laptop, cut
-from tests.escrow.volumes import HOST, NEEDS, PASSPHRASE, decrypted, identity, opens, sealed, slots
+from tests.escrow.volumes import (
+    HOST,
+    NEEDS,
+    PASSPHRASE,
+    decrypted,
+    header_of,
+    identity,
+    opens,
+    restore_header,
+    sealed,
+    slots,
+)
 from toolkit.errors import BadInputError
 from toolkit.escrow import deposits, opening, register
 from toolkit.escrow.opening import Kept
@@ -79,9 +90,26 @@ def has_converged(laptop: Laptop, people: People, former: bytes | None) -> None:
     assert slots(laptop.image) == {0, record["slot"]}
     assert opens(laptop.image, decrypted(content, people[1][0]), record["slot"])
     assert former is None or not opens(laptop.image, former)
+    brings_the_disk_back(laptop, people, former)
     assert (list(laptop.records.glob("*.pending.json")), laptop.replace()) == ([], {})
     (item,) = deposits(CommuneFolder(laptop.kept.parent))[0]
     assert item.ciphertext().decode() == content
+
+
+def brings_the_disk_back(laptop: Laptop, people: People, former: bytes | None) -> None:
+    """Check what is kept of the header: on a disk that lost its own, today's key opens it and no earlier one does."""
+    file = laptop.header()
+    assert file is not None
+    copy, broken = laptop.folder / "header.img", laptop.folder / "broken.img"
+    copy.write_bytes(header_of(file, people[1][0]))
+    broken.write_bytes(bytes(2**20) + laptop.image.read_bytes()[2**20 :])
+    restore_header(broken, copy)
+    assert opens(broken, decrypted(str(laptop.ciphertext()), people[1][0]))
+    assert former is None or not opens(broken, former)
+    assert not opens(broken, PASSPHRASE), "no phrase of the user comes back"
+    copy.unlink()
+    broken.unlink()
+    assert not (laptop.folder / "memory").exists()
 
 
 def every_cut(start: Laptop, folder: Path, people: People, former: bytes | None) -> int:
@@ -163,7 +191,7 @@ def test_power_cut_anywhere_in_an_opening_shows_no_key_that_the_register_does_no
             (item,) = deposits(escrow.workspace.commune("essai"))[0]
             keys = read_identities(escrow.cig, str)
             inside = opening.open_key(escrow.workspace, Kept("essai", item), keys, "essai")
-            opening.write_key(output, inside.secret)
+            opening.write_new(output, inside.secret + "\n")
 
         killed = cut(number, open_it)
         found = register.read(escrow.workspace, "essai")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import json
 import os
@@ -68,6 +69,19 @@ def sealed(ciphertext: str, identity_file: Path) -> dict[str, Any]:
 
 def decrypted(ciphertext: str, identity_file: Path) -> bytes:
     return str(sealed(ciphertext, identity_file)["key"]).encode()
+
+
+def header_of(file: Path, identity_file: Path) -> bytes:
+    """Return the copy of a header as a technician without Nomade does: age, the first line off, gzip."""
+    command = ["age", "--decrypt", "--identity", identity_file, file]
+    content = subprocess.run(command, capture_output=True, check=True).stdout
+    return gzip.decompress(content.partition(b"\n")[2])
+
+
+def restore_header(volume: Path, header: Path) -> None:
+    """Put a header back as docs/procedure-recuperation.md says."""
+    command = ["cryptsetup", "luksHeaderRestore", "--batch-mode", volume, "--header-backup-file", header]
+    subprocess.run(command, check=True, capture_output=True)
 
 
 def slots(volume: Path) -> set[int]:

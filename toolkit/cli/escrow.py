@@ -37,7 +37,7 @@ def command() -> None:
     "open",
     help=_(
         "Show the recovery key of HOST to a technician who says why. It is written down, and the next apply replaces "
-        "the key."
+        "the key. With --header, write the copy of its disk's header to a file instead."
     ),
 )
 @options.workspace
@@ -49,6 +49,7 @@ def command() -> None:
 )
 @_volume
 @click.option("--backup", is_flag=True, help=_("The password of its backup, instead of the key of a disk."))
+@click.option("--header", is_flag=True, help=_("The copy of its disk's header, instead of the key."))
 @click.option("--reason", help=_("Why, for the register (asked when not given)."))
 @click.option("-o", "--output", type=_file, help=_("New file for the key, readable by you alone; else the terminal."))
 def open_(
@@ -58,21 +59,29 @@ def open_(
     identity: Path,
     volume: str | None,
     backup: bool,
+    header: bool,
     reason: str | None,
     output: Path | None,
 ) -> ExitCode:
     """Print the key on a terminal, or write it to a file; nowhere else."""
     from toolkit.escrow import opening, shown
 
+    if header and (backup or output is None):
+        raise click.UsageError(_("--header is for a disk, and goes to a file: give --output FILE, without --backup"))
     kept = _one([item for item in opening.of_host(workspace, communes, host, volume) if item.deposit.is_disk != backup])
     if output is None and not sys.stdout.isatty():
         raise click.UsageError(_("a key is shown on a terminal only, not in a pipe or a log: give --output FILE"))
     if output is not None and output.exists():
         raise BadInputError(_("{file}: already there; a key goes to a new file").format(file=output))
-    said = _reason(reason)
-    inside = opening.open_key(workspace, kept, _identities(identity), said)
+    said, keys = _reason(reason), _identities(identity)
+    if header and output is not None:
+        opening.write_new(output, opening.open_header(workspace, kept, keys, said))
+        click.echo(output)
+        click.echo(_("destroy this file after use: with the key of its day it opens the disk for ever"), err=True)
+        return ExitCode.OK
+    inside = opening.open_key(workspace, kept, keys, said)
     if output is not None:
-        opening.write_key(output, inside.secret)
+        opening.write_new(output, inside.secret + "\n")
         click.echo(output)
     else:
         _print(shown.key(kept.deposit, inside.secret))

@@ -1,4 +1,7 @@
-"""The files of one commune's escrow folder: one encrypted key and one description per volume, by UUID."""
+"""The files of one commune's escrow folder, by UUID of a volume.
+
+Per volume one encrypted key, one encrypted copy of its header, and one description of both.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +21,16 @@ from toolkit.workspace import CommuneFolder
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 BACKUP = "backup repository"  # what the role `backup` writes as the device of its password
 REPLACE = ".replace.json"
+HEADER = ".header.age"
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What is said of the copy of a volume's header: when it was made, its SHA-256 in clear and encrypted."""
+
+    date: str
+    sha256: str
+    ciphertext_sha256: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +45,7 @@ class Deposit:
     recipients: tuple[str, ...]
     ciphertext_sha256: str
     folder: Path
+    header: Header | None = None
 
     @property
     def is_disk(self) -> bool:
@@ -40,6 +55,10 @@ class Deposit:
     @property
     def file(self) -> Path:
         return self.folder / f"{self.uuid}.age"
+
+    @property
+    def header_file(self) -> Path:
+        return self.folder / f"{self.uuid}{HEADER}"
 
     @property
     def replacement_file(self) -> Path:
@@ -61,17 +80,32 @@ class Deposit:
         Raises:
             BadInputError: it is not there, or not the one that the description is of.
         """
-        try:
-            content = self.file.read_bytes()
-        except OSError as error:
+        return self._described(self.file, self.ciphertext_sha256)
+
+    def header_ciphertext(self) -> bytes:
+        """Return the encrypted copy of the volume's header.
+
+        Raises:
+            BadInputError: there is none, or not the one that the description is of.
+        """
+        if self.header is None:
             raise BadInputError(
-                _("{file}: cannot be read: {error}").format(file=self.file, error=error.strerror)
-            ) from None
-        if hashlib.sha256(content).hexdigest() != self.ciphertext_sha256:
+                _("{host}, {device}: no copy of its header is kept; the next apply makes one").format(
+                    host=self.endpoint, device=self.device
+                )
+            )
+        return self._described(self.header_file, self.header.ciphertext_sha256)
+
+    def _described(self, file: Path, digest: str) -> bytes:
+        try:
+            content = file.read_bytes()
+        except OSError as error:
+            raise BadInputError(_("{file}: cannot be read: {error}").format(file=file, error=error.strerror)) from None
+        if hashlib.sha256(content).hexdigest() != digest:
             raise BadInputError(
                 _(
                     "{file}: not the file that {uuid}.json describes: changed, or an apply was cut off; apply again"
-                ).format(file=self.file, uuid=self.uuid)
+                ).format(file=file, uuid=self.uuid)
             )
         return content
 
@@ -86,7 +120,7 @@ def deposits(folder: CommuneFolder) -> tuple[list[Deposit], list[str]]:
             problems.append(_("{file}: not the description of a key in escrow").format(file=path))
     described = {item.uuid for item in found}
     for path in _files(folder.escrow, ".age"):
-        if path.stem not in described:
+        if path.name.removesuffix(HEADER).removesuffix(".age") not in described:
             problems.append(_("{file}: nothing says what it opens").format(file=path))
     return sorted(found, key=lambda item: (item.endpoint, item.device, item.uuid)), problems
 
@@ -105,23 +139,38 @@ def _deposit(path: Path) -> Deposit:
     if texts["uuid"] != path.stem or not UUID.fullmatch(path.stem):
         raise ValueError("not named by its volume")
     number = None if slot in (None, "") else int(slot)
-    return Deposit(slot=number, recipients=tuple(recipients), folder=path.parent, **texts)
+    return Deposit(
+        slot=number, recipients=tuple(recipients), folder=path.parent, header=_header(said.get("header")), **texts
+    )
+
+
+def _header(said: Any) -> Header | None:
+    if said is None:
+        return None
+    found = Header(said["date"], said["sha256"], said["ciphertext_sha256"])
+    if not all(isinstance(text, str) for text in (found.date, found.sha256, found.ciphertext_sha256)):
+        raise ValueError("not text")
+    return found
 
 
 def facts(folder: CommuneFolder, endpoints: Iterable[str]) -> Mapping[str, Mapping[str, Any]]:
     """Return, by endpoint, what controls compare its answer with.
 
     `escrow_volumes`: UUIDs of its volumes whose keys are kept here; `escrow_kept`: SHA-256 of the encrypted keys as
-    they lie here; `escrow_unread`: those of them that nobody asked to replace.
+    they lie here; `escrow_unread`: those of them that nobody asked to replace; `escrow_headers`: SHA-256 of the
+    encrypted copies of headers as they lie here.
     """
     known: dict[str, dict[str, list[str]]] = {
-        name: {"escrow_volumes": [], "escrow_kept": [], "escrow_unread": []} for name in endpoints
+        name: {"escrow_volumes": [], "escrow_kept": [], "escrow_unread": [], "escrow_headers": []} for name in endpoints
     }
     for item in deposits(folder)[0]:
         if item.endpoint not in known or not item.is_disk:
             continue
         mine = known[item.endpoint]
         mine["escrow_volumes"].append(item.uuid)
+        with suppress(BadInputError):
+            item.header_ciphertext()
+            mine["escrow_headers"] += [item.header.ciphertext_sha256] if item.header else []
         try:
             item.ciphertext()
         except BadInputError:

@@ -13,7 +13,7 @@ from toolkit.errors import BadInputError, NothingEvaluatedError
 from toolkit.escrow import register
 from toolkit.escrow.deposits import Deposit, deposits
 from toolkit.escrow.register import Event
-from toolkit.escrow.sealed import Identities, Inside, opened, to_endpoint
+from toolkit.escrow.sealed import Identities, Inside, opened, opened_header, to_endpoint
 from toolkit.files import create_atomically, write_atomically
 from toolkit.fleet import load_all
 from toolkit.i18n import _
@@ -73,6 +73,17 @@ def open_key(workspace: Workspace, kept: Kept, keys: Identities, reason: str) ->
     return inside
 
 
+def open_header(workspace: Workspace, kept: Kept, keys: Identities, reason: str) -> bytes:
+    """Return the copy of a volume's header for whoever gave `reason`; it is written down before this returns.
+
+    Raises:
+        BadInputError: as `open_key`.
+    """
+    content = opened_header(kept.deposit, keys)
+    _note(workspace, kept, "header", reason)
+    return content
+
+
 def ask_replacement(workspace: Workspace, chosen: Iterable[Kept], keys: Identities | None, reason: str) -> list[Asked]:
     """Have the keys of volumes replaced by the next `apply`; with an identity nobody needs to type a passphrase there.
 
@@ -103,14 +114,14 @@ def readable_by_leavers(workspace: Workspace, communes: Sequence[str]) -> list[K
     ]
 
 
-def write_key(path: Path, secret: str) -> None:
-    """Write a key to a new file that its owner alone reads.
+def write_new(path: Path, content: str | bytes) -> None:
+    """Write a key, or the copy of a header, to a new file that its owner alone reads.
 
     Raises:
         BadInputError: something is there already, or the file system lets others read it.
     """
     try:
-        create_atomically(path, secret + "\n", 0o600)
+        create_atomically(path, content, 0o600)
         open_to_others = path.stat().st_mode & 0o077
     except OSError as error:
         raise BadInputError(_("{file}: cannot be written: {error}").format(file=path, error=error.strerror)) from None
@@ -153,5 +164,8 @@ def authorisation(deposit: Deposit) -> str | None:
 
 def _note(workspace: Workspace, kept: Kept, action: str, reason: str) -> None:
     deposit = kept.deposit
-    event = Event(action, deposit.endpoint, deposit.uuid, deposit.ciphertext_sha256, reason)
+    digest = deposit.ciphertext_sha256
+    if action == "header" and deposit.header:
+        digest = deposit.header.ciphertext_sha256
+    event = Event(action, deposit.endpoint, deposit.uuid, digest, reason)
     register.append(workspace, kept.commune, event)

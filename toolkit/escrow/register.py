@@ -32,7 +32,9 @@ RECOVERED = "recovered"
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """What somebody did with one key: `opened` (shown), `replace` (to be replaced), `verified` (not shown)."""
+    """What somebody did with one key: `opened` (shown), `replace` (to be replaced), `verified` (not shown); or with the
+    copy of a header: `header` (given out), and then the digest is of that file.
+    """
 
     action: str
     endpoint: str
@@ -136,6 +138,7 @@ def action(name: str) -> str:
     """Return what an entry's action is called."""
     names = {
         "opened": _("key shown"),
+        "header": _("copy of the header given out"),
         "replace": _("replacement asked"),
         "verified": _("checked, not shown"),
         RECOVERED: _("torn line closed off"),

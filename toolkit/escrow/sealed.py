@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
+import io
 import json
-from collections.abc import Callable, Sequence
+import zlib
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,6 +21,10 @@ from toolkit.transport.known_hosts import KEY_TYPE, HostKey
 
 Identities = Sequence[pyrage.x25519.Identity]
 # What marks an identity file that is itself encrypted with a passphrase (`age-keygen | age -p -a`).
+# A header is 16 MiB unless somebody made it larger; more than this is none (its key slots take 128 MiB at most).
+_LARGEST = 160 * 2**20
+_LUKS2 = b"LUKS\xba\xbe\0\2"
+_UUID_AT = 168  # in the binary header: LUKS2 on-disk format, 2.1
 _ENCRYPTED = (b"age-encryption.org/", b"-----BEGIN AGE ENCRYPTED FILE-----")
 
 
@@ -60,29 +67,78 @@ def opened(deposit: Deposit, keys: Identities) -> Inside:
     Raises:
         BadInputError: none of the identities opens it, or the description is of something else.
     """
-    try:
-        content = pyrage.decrypt(deposit.ciphertext(), keys)
-    except pyrage.DecryptError:
-        raise BadInputError(
-            _("{file}: this identity does not open it; it is encrypted to {recipients}").format(
-                file=deposit.file, recipients=", ".join(deposit.recipients)
-            )
-        ) from None
+    content = _decrypted(deposit, deposit.file, deposit.ciphertext(), keys)
     text = content.decode("utf-8", "replace")
     said = _document(text)
     if said is None:
         if deposit.is_disk:
             raise BadInputError(_("{file}: what is inside does not say what it opens").format(file=deposit.file))
         return Inside(text.strip(), described=False)
-    wrong = [name for name, value in _expected(deposit).items() if said.get(name) != value]
-    if wrong or not isinstance(said.get("key"), str):
-        raise BadInputError(
-            _(
-                "{file}: inside and outside do not agree ({names}): the description was edited or the file is "
-                "another’s; take both files from the history of the workspace"
-            ).format(file=deposit.file, names=", ".join(wrong) or "key")
-        )
+    if not isinstance(said.get("key"), str):
+        raise _disagreement(deposit.file, ["key"])
+    _compare(deposit.file, said, _expected(deposit))
     return Inside(said["key"], described=True)
+
+
+def opened_header(deposit: Deposit, keys: Identities) -> bytes:
+    """Return the copy of a volume's header in escrow, as `cryptsetup luksHeaderRestore` takes it.
+
+    Raises:
+        BadInputError: there is none, none of the identities opens it, or it is not the one that is described.
+    """
+    content = _decrypted(deposit, deposit.header_file, deposit.header_ciphertext(), keys)
+    line, _end, packed = content.partition(b"\n")
+    said = _document(line.decode("utf-8", "replace"))
+    assert deposit.header is not None  # noqa: S101 — else there was no ciphertext
+    expected = {"made": deposit.header.date, "header_sha256": deposit.header.sha256}
+    _compare(deposit.header_file, said or {}, _expected(deposit) | expected)
+    header = _unpacked(packed)
+    uuid = header[_UUID_AT : _UUID_AT + len(deposit.uuid)]
+    if (
+        not header.startswith(_LUKS2)
+        or uuid != deposit.uuid.encode()
+        or hashlib.sha256(header).hexdigest() != deposit.header.sha256
+    ):
+        raise BadInputError(
+            _("{file}: what is inside is not the header of this volume").format(file=deposit.header_file)
+        )
+    return header
+
+
+def _unpacked(packed: bytes) -> bytes:
+    """Return what was compressed, or nothing when it is no such thing or too large for a header."""
+    try:
+        with gzip.GzipFile(fileobj=io.BytesIO(packed)) as stream:
+            content = stream.read(_LARGEST + 1)
+    except (OSError, EOFError, zlib.error):
+        return b""
+    return content if len(content) <= _LARGEST else b""
+
+
+def _decrypted(deposit: Deposit, file: Path, ciphertext: bytes, keys: Identities) -> bytes:
+    try:
+        content: bytes = pyrage.decrypt(ciphertext, keys)
+    except pyrage.DecryptError:
+        raise BadInputError(
+            _("{file}: this identity does not open it; it is encrypted to {recipients}").format(
+                file=file, recipients=", ".join(deposit.recipients)
+            )
+        ) from None
+    return content
+
+
+def _compare(file: Path, said: Mapping[str, Any], expected: Mapping[str, Any]) -> None:
+    if wrong := [name for name, value in expected.items() if said.get(name) != value]:
+        raise _disagreement(file, wrong)
+
+
+def _disagreement(file: Path, names: Sequence[str]) -> BadInputError:
+    return BadInputError(
+        _(
+            "{file}: inside and outside do not agree ({names}): the description was edited or the file is "
+            "another’s; take both files from the history of the workspace"
+        ).format(file=file, names=", ".join(names))
+    )
 
 
 def to_endpoint(secret: str, host_key: HostKey) -> str:

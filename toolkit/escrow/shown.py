@@ -50,6 +50,8 @@ def result(found: Result) -> Iterator[str]:
     item = found.deposit
     name = found.subject if item is None else f"{found.subject} {item.device} {item.uuid}"
     fine = [] if found.problems else [_("in order") if item is None else _("whole, for today's recipients")]
+    if item is not None and item.header and not found.problems:
+        fine.append(_("header too"))
     if found.opened:
         fine.append(_("opened by this identity, inside and outside agree"))
     for mark, texts in (("✓", [", ".join(fine)] if fine else []), ("✗", found.problems)):

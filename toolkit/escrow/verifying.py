@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from toolkit.errors import BadInputError
 from toolkit.escrow import register
 from toolkit.escrow.deposits import Deposit, deposits
 from toolkit.escrow.register import Event
-from toolkit.escrow.sealed import Identities, opened
+from toolkit.escrow.sealed import Identities, opened, opened_header
 from toolkit.fleet import Config, Fleet
 from toolkit.i18n import _
 from toolkit.workspace import Workspace
@@ -28,7 +28,8 @@ class Result:
 def verify(workspace: Workspace, config: Config, fleet: Fleet, keys: Identities | None) -> list[Result]:
     """Return what is found of one commune: its keys, its laptops without one, stray files, and its register last.
 
-    With `keys` (identities) each key is decrypted in memory and compared with its description; the register says so.
+    With `keys` (identities) each key and each copy of a header is decrypted in memory and compared with its
+    description; the register says so.
     """
     commune = fleet.commune.id
     found, stray = deposits(workspace.commune(commune))
@@ -49,12 +50,21 @@ def verify(workspace: Workspace, config: Config, fleet: Fleet, keys: Identities 
 
 def _result(item: Deposit, recipients: set[str], known: set[str], keys: Identities | None) -> Result:
     problems = list(_outside(item, recipients, known))
-    try:
-        item.ciphertext()
-        inside = opened(item, keys) if keys else None
-    except BadInputError as error:
-        return Result(item.endpoint, item, (*problems, str(error)))
-    return Result(item.endpoint, item, tuple(problems), inside is not None)
+    whole = True
+    for look in _looks(item, keys):
+        try:
+            look()
+        except BadInputError as error:
+            problems.append(str(error))
+            whole = False
+    return Result(item.endpoint, item, tuple(problems), whole and keys is not None)
+
+
+def _looks(item: Deposit, keys: Identities | None) -> Iterator[Callable[[], object]]:
+    """Yield what looks at a key and, of a disk, at the copy of its header; each raises BadInputError."""
+    yield (lambda: opened(item, keys)) if keys else item.ciphertext
+    if item.is_disk:
+        yield (lambda: opened_header(item, keys)) if keys else item.header_ciphertext
 
 
 def _outside(item: Deposit, recipients: set[str], known: set[str]) -> Iterator[str]:

@@ -81,6 +81,7 @@ echo end
 #  "ciphertext_sha256": "…",
 #  "digest_sha256": "…",
 #  "escrowed": "2026-11-24T17:00:00Z",
+#  "header": {"slot": 31, "area_sha256": …, "ciphertext_sha256": …, "escrowed": …},
 #  "keyslot_sha256": "…",
 #  "proven": "2026-11-24T16:59:58Z",
 #  "recipients": ["age1…", "age1…"],
@@ -107,6 +108,8 @@ def parse(text: str) -> dict[str, object]:
     `recipients` can open every escrowed key, `any_recipient` some of them; `unseen`: records whose volume is not there;
     `ciphertexts`: digests of the encrypted keys that this endpoint knows to be kept; `changed`: the slot is not the one
     that the key was proven to open; `no_other_key`: the recovery key is the only one, so the user has none.
+    Of the copies of headers: `headers`, digests of the encrypted ones that this endpoint knows to be kept;
+    `without_header`: volumes that have none; `header_older`: the copy was made before the slot was what it is now.
     """
     if text.strip() == ABSENT:
         return {"installed": False, "volumes": 0, "escrowed": 0}
@@ -116,6 +119,7 @@ def parse(text: str) -> dict[str, object]:
     records = {record["uuid"]: record for record in _records(lines[start:])}
     escrowed = {uuid: record for uuid, record in records.items() if record["escrowed"]}
     to = [set(record["recipients"]) for record in escrowed.values()]
+    headers = {uuid: record["header"] for uuid, record in records.items() if record.get("header", {}).get("escrowed")}
     paired = [(volume, records[volume.uuid]) for volume in volumes if volume.uuid in records]
     return {
         "installed": True,
@@ -127,6 +131,9 @@ def parse(text: str) -> dict[str, object]:
         "unproven": [volume.device for volume, record in paired if not record.get("proven")],
         "no_other_key": [volume.device for volume, record in paired if set(volume.slots) <= {record["slot"]}],
         "unseen": sorted(set(records) - {volume.uuid for volume in volumes}),
+        "without_header": [volume.device for volume in volumes if volume.uuid not in headers],
+        "header_older": [volume.device for volume, record in paired if not _header_fits(volume, record)],
+        "headers": sorted(str(header["ciphertext_sha256"]) for header in headers.values()),
         "uuids": sorted({volume.uuid for volume in volumes}),
         "ciphertexts": sorted(str(record.get("ciphertext_sha256")) for record in escrowed.values()),
         "functions": sorted({volume.slots.get(record["slot"], "none") for volume, record in paired}),
@@ -148,6 +155,12 @@ def _unchanged(volume: _Volume, record: dict[str, Any]) -> bool:
     keys = [{**key, "keyslots": None} for key in digests.values() if slot in key["keyslots"]]
     found = (volume.area, _digest(document(volume.keyslot)), _digest(keys))
     return found == tuple(record.get(name) for name in ("area_sha256", "keyslot_sha256", "digest_sha256"))
+
+
+def _header_fits(volume: _Volume, record: dict[str, Any]) -> bool:
+    """Return whether the copy of the header, if there is one, has the recovery key's slot as it is on the disk."""
+    header = record.get("header")
+    return not header or (header.get("slot") == record["slot"] and _unchanged(volume, header))
 
 
 def _digest(part: Any) -> str:
@@ -205,6 +218,8 @@ def _records(lines: list[str]) -> Iterator[dict[str, Any]]:
             raise ValueError("a record without slot or digest")
         if not isinstance(record.get("escrowed", 0), str | None):
             raise ValueError("a record that does not say whether it was escrowed")
+        if not isinstance(record.get("header", {}), dict):
+            raise ValueError("a copy of a header that is not described")
         yield record
 
 

@@ -1,4 +1,4 @@
-#!/usr/bin/python3
+#!/usr/bin/python3 -B
 # SPDX-License-Identifier: EUPL-1.2
 """Recovery keys of this endpoint's LUKS2 volumes. Standard library only; runs on the endpoint as root.
 
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import importlib
 import json
 import os
 import re
@@ -22,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 RECORDS = Path("/var/lib/nomade/escrow")
+sys.dont_write_bytecode = True  # of what is imported from beside this file
 HOST_KEY = "/etc/ssh/ssh_host_ed25519_key"
 RECIPIENT = re.compile(r"age1[02-9ac-hj-np-z]{58}")
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -48,11 +50,12 @@ def now() -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
 
 
-def write(path: Path, content: dict[str, Any]) -> None:
+def write(path: Path, content: dict[str, Any] | str) -> None:
     """Write `content`, readable by root only; after a power cut the file is the old or the new one."""
     new = path.with_suffix(".new")
+    text = content if isinstance(content, str) else json.dumps(content, indent=1, sort_keys=True)
     with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-        json.dump(content, file, indent=1, sort_keys=True)
+        file.write(text)
         file.flush()
         os.fsync(file.fileno())
     new.replace(path)
@@ -77,11 +80,21 @@ def compact(content: Any) -> str:
     return json.dumps(content, sort_keys=True, separators=(",", ":"))
 
 
-def seal(content: dict[str, Any], recipients: list[str]) -> str:
-    """Return `content` encrypted to `recipients`, who are named inside by a digest: edits from outside show."""
+def seal(content: dict[str, Any], recipients: list[str], attached: bytes = b"") -> str:
+    """Return `content` encrypted to `recipients`, who are named inside by a digest: edits from outside show.
+
+    What is attached follows the content, which is one line then.
+    """
     words = [word for recipient in recipients for word in ("--recipient", recipient)]
     inside = {"format": FORMAT, **content, "recipients_sha256": sha256("\n".join(sorted(recipients)))}
-    return run("age", "--armor", *words, given=(json.dumps(inside, indent=1) + "\n").encode()).decode()
+    text = json.dumps(inside, indent=None if attached else 1) + "\n"
+    return run("age", "--armor", *words, given=text.encode() + attached).decode()
+
+
+def header_program() -> Any:
+    """Return the program beside this one that copies headers; the password of a backup does without it."""
+    sys.path.insert(0, str(Path(__file__).resolve().parent))
+    return importlib.import_module("nomade_header")
 
 
 class Volume:
@@ -91,6 +104,8 @@ class Volume:
         self.device, self.uuid = device, uuid
         self.record_file = RECORDS / f"{uuid}.json"
         self.pending_file = RECORDS / f"{uuid}.pending.json"
+        self.header_file = RECORDS / f"{uuid}.header.age"
+        self.header_problem = ""
         self.record = read(self.record_file)
         self.reload()
 
@@ -176,7 +191,7 @@ class Volume:
             "escrowed": None,
             "superseded": [{name: slot[name] for name in SLOT if name in slot} for slot in former if self.holds(slot)],
         }
-        write(self.record_file, self.record)
+        self.keep_header(request, self.record, key.encode())
         self.pending_file.unlink()
 
     def _luks_add_key(self, request: dict[str, Any], number: int, passphrase: bytes, key: bytes) -> None:
@@ -191,15 +206,70 @@ class Volume:
         finally:
             os.close(reader)
 
-    def confirm(self, ciphertext_sha256: str) -> bool:
-        """Note that the control machine has the ciphertext; then earlier recovery keys are of no more use."""
+    def header_state(self) -> str:
+        """Tell whether there is a copy of the header, made with the slot of the recorded key, as it is kept."""
+        header = self.record.get("header") if self.record else None
+        if self.record is None or header is None or any(header[name] != self.record[name] for name in SLOT):
+            return self.header_problem or "to be made"
+        whole = self.header_file.exists() and sha256(self.header_file.read_bytes()) == header["ciphertext_sha256"]
+        return "kept" if whole else "to be made"
+
+    def keep_header(self, request: dict[str, Any], record: dict[str, Any], key: bytes | None) -> None:
+        """Copy the header for the recorded key, prove the copy, encrypt it; then write the record, with or without it.
+
+        Without the key in memory the proof is that all it needs is in the copy as it was when the key was proven.
+        """
+        record.pop("header", None)
+        try:
+            record["header"] = self._sealed_header(request, record, key)
+        except (SystemExit, OSError) as complaint:  # the key is worth keeping all the same
+            self.header_problem = f"none: {complaint}"
+        write(self.record_file, record)
+
+    def _sealed_header(self, request: dict[str, Any], record: dict[str, Any], key: bytes | None) -> dict[str, Any]:
+        program = header_program()
+        with program.copied(self.device, record["slot"]) as file:
+            digests = Volume(str(file), self.uuid).digests(record["slot"])
+            same = all(record[name] == digest for name, digest in digests.items())
+            if not same or (key is not None and not program.opens(file, self.device, record["slot"], key)):
+                raise SystemExit(f"{self.device}: the copy of its header does not open it")
+            packed, digest = program.packed(file), sha256(file.read_bytes())
+        facts = {"uuid": self.uuid, "device": self.device, "slot": record["slot"], "made": now()}
+        inside = {"endpoint": request["endpoint"], **facts, "header_sha256": digest}
+        ciphertext = seal(inside, record["recipients"], packed)
+        write(self.header_file, ciphertext)
+        proven = now() if key is not None else record["proven"]
+        said = {"made": facts["made"], "proven": proven, "sha256": digest, "ciphertext_sha256": sha256(ciphertext)}
+        return {**said, "escrowed": None, "slot": record["slot"], **digests}
+
+    def confirm(self, ciphertext_sha256: str | None, header_sha256: str | None) -> bool:
+        """Note what the control machine says to have: the key, the copy of the header, or both (None: nothing said).
+
+        Once a key is kept, earlier recovery keys are of no more use.
+        """
+        before, confirmed = json.dumps(self.record), []
+        if ciphertext_sha256 is not None:
+            confirmed.append(self._confirm_key(ciphertext_sha256))
+        if header_sha256 is not None:
+            confirmed.append(self._confirm_header(header_sha256))
+        if self.record is not None and json.dumps(self.record) != before:
+            write(self.record_file, self.record)
+        return all(confirmed)
+
+    def _confirm_key(self, ciphertext_sha256: str) -> bool:
         if self.record is None or self.record["escrowed"] or self.record["ciphertext_sha256"] != ciphertext_sha256:
             return False
         for former in self.record.get("superseded", []):
             if self.holds(former):
                 self.remove_slot(former["slot"])
         self.record |= {"escrowed": now(), "superseded": []}
-        write(self.record_file, self.record)
+        return True
+
+    def _confirm_header(self, ciphertext_sha256: str) -> bool:
+        header = self.record.get("header") if self.record else None
+        if self.record is None or header is None or header["ciphertext_sha256"] != ciphertext_sha256:
+            return False
+        self.record["header"] = header | {"escrowed": now()}
         return True
 
 
@@ -268,6 +338,14 @@ def make(volume: Volume, request: dict[str, Any], passphrases: list[bytes]) -> s
     return "made"
 
 
+def make_all(volume: Volume, request: dict[str, Any], passphrases: list[bytes]) -> dict[str, Any]:
+    """Make what is missing of a volume's key, and of the copy of its header, which takes no passphrase."""
+    state = make(volume, request, passphrases)
+    if state == "kept" and volume.record is not None and volume.header_state() != "kept":
+        volume.keep_header(request, volume.record, None)
+    return answer(volume, state)
+
+
 def forget_unlock_file(path: Path, found: dict[str, Volume]) -> None:
     """Remove the unlock file once it has served, where it lies in memory (a file on disk is its owner's business)."""
     done = all(volume.record is not None and volume.record["escrowed"] for volume in found.values())
@@ -277,7 +355,8 @@ def forget_unlock_file(path: Path, found: dict[str, Volume]) -> None:
 
 def answer(volume: Volume, state: str) -> dict[str, Any]:
     shown = volume.record if volume.record is not None and state in ("kept", "made") else {}
-    return {**shown, "device": volume.device, "uuid": volume.uuid, "state": state}
+    header = volume.header_state() if shown else "to be made"
+    return {**shown, "device": volume.device, "uuid": volume.uuid, "state": state, "header_state": header}
 
 
 def main(action: str) -> None:
@@ -298,11 +377,15 @@ def main(action: str) -> None:
         with (RECORDS / ".lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             if action == "confirm":
-                stored = {uuid: digest for uuid, digest in request["stored"].items() if uuid in found}
-                answers = [{"uuid": uuid, "confirmed": found[uuid].confirm(stored[uuid])} for uuid in stored]
+                keys, headers = request["stored"], request.get("headers", {})
+                answers = [
+                    {"uuid": uuid, "confirmed": volume.confirm(keys.get(uuid), headers.get(uuid))}
+                    for uuid, volume in found.items()
+                    if uuid in keys or uuid in headers
+                ]
             else:
                 passphrases = unlock_passphrases(unlock_file)
-                answers += [answer(volume, make(volume, request, passphrases)) for volume in found.values()]
+                answers += [make_all(volume, request, passphrases) for volume in found.values()]
             forget_unlock_file(unlock_file, found)
     json.dump(answers, sys.stdout)
 
