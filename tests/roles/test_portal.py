@@ -122,20 +122,24 @@ def test_while_it_is_open_only_the_relay_is_let_out_and_only_for_the_one_who_ask
     assert packets == []
 
 
-def test_the_relay_asks_nothing_of_this_machine_and_of_no_other_port(hotel: Home) -> None:
+def test_the_relay_asks_nothing_of_this_machine_and_of_no_other_port_and_carries_little(hotel: Home) -> None:
     port = port_of(until(ask(hotel), "mandataire"))
     fetch = (
         f"import http.client,sys; c = http.client.HTTPConnection('127.0.0.1', {port}, timeout=9); "
-        "c.request('GET', sys.argv[1]); print(c.getresponse().status)"
+        "c.request(sys.argv[2], sys.argv[1], bytes(int(sys.argv[3])), {'X-Data': 'x' * int(sys.argv[4])}); "
+        "print(c.getresponse().status)"
     )
 
-    def status(url: str) -> str:
-        return hotel.laptop.sh(f'{PYTHON} -c "{fetch}" {url}', user=TELEWORKER).strip()
+    def status(url: str, method: str = "GET", body: int = 0, head: int = 0) -> str:
+        return hotel.laptop.sh(f'{PYTHON} -c "{fetch}" {url} {method} {body} {head}', user=TELEWORKER).strip()
 
     assert status(f"http://{ROUTER}/") == "302"
     assert status("http://127.0.0.1/") == "502"
     assert status(f"http://{ROUTER}:631/") == "403"
     assert status("/") == "400"
+    # Two mebibytes may leave, as forms or as heads of requests.
+    assert status(f"http://{ROUTER}/", "POST", body=2_040_000) == "404"
+    assert [status(f"http://{ROUTER}/", head=20_000) for _ in range(3)] == ["302", "302", "403"]
 
 
 def test_it_closes_when_the_time_is_over(hotel: Home) -> None:

@@ -43,12 +43,16 @@ class Window:
         self.asker, self.resolvers = asker, resolvers
         self.connections, self.left = 0, {"sent": SENT, "received": RECEIVED}
 
+    def spend(self, direction: str, amount: int) -> bool:
+        """Count bytes, and return whether the window may still carry them."""
+        self.left[direction] -= amount
+        return self.left[direction] >= 0
+
     async def carry(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, direction: str) -> None:
         """Copy until the end of `source`, or of what this window may carry."""
         try:
             while data := await source.read(65536):
-                self.left[direction] -= len(data)
-                if self.left[direction] < 0:
+                if not self.spend(direction, len(data)):
                     break
                 sink.write(data)
                 await sink.drain()
@@ -79,6 +83,8 @@ class Window:
         port = int(found[3] or 80)
         if port not in PORTS:
             raise RefusedError("403 Ports 80 and 443 only")
+        if not self.spend("sent", len(head)):  # names that are asked can carry files away too
+            raise RefusedError("403 Enough for one window")
         address = await asyncio.get_running_loop().run_in_executor(
             None, self.resolve, found[2].decode("ascii").strip("[]")
         )
