@@ -235,8 +235,8 @@ def test_the_incident_file_proves_what_was_proven_and_no_more(
     lose(workspace)
     page = next((workspace.root / "reports" / "incidents").glob("*.html")).read_text(encoding="utf-8")
     assert sentence in page.replace("\u00a0", " ")
-    assert "27 novembre 2026, 8 h 30" in page  # 72 hours, in Paris
-    assert "20 novembre 2026, 10 h 00" in page
+    assert "27 novembre 2026, 8\u00a0h\u00a030" in page  # 72 hours, in Paris
+    assert "20 novembre 2026, 10\u00a0h\u00a000" in page
     assert "&lt;b&gt;nvme0n1" in page
     assert "Anna Petit" in page
     assert "ssh-root-login-refused" in page

@@ -242,10 +242,10 @@ def test_every_report_speaks_english_too() -> None:
 @pytest.mark.parametrize(
     ("moment", "text"),
     [
-        (datetime(2026, 11, 24, 13, 5, tzinfo=UTC), "24 novembre 2026, 14 h 05"),
-        (datetime(2026, 7, 31, 22, 0, tzinfo=UTC), "1er août 2026, 0 h 00"),
-        (datetime(2026, 3, 29, 0, 59, tzinfo=UTC), "29 mars 2026, 1 h 59"),
-        (datetime(2026, 3, 29, 1, 0, tzinfo=UTC), "29 mars 2026, 3 h 00"),
+        (datetime(2026, 11, 24, 13, 5, tzinfo=UTC), "24 novembre 2026, 14\u00a0h\u00a005"),
+        (datetime(2026, 7, 31, 22, 0, tzinfo=UTC), "1er août 2026, 0\u00a0h\u00a000"),
+        (datetime(2026, 3, 29, 0, 59, tzinfo=UTC), "29 mars 2026, 1\u00a0h\u00a059"),
+        (datetime(2026, 3, 29, 1, 0, tzinfo=UTC), "29 mars 2026, 3\u00a0h\u00a000"),
     ],
 )
 def test_dates_are_french_in_the_zone_of_paris(moment: datetime, text: str) -> None:

@@ -50,9 +50,9 @@ def weekday(moment: datetime, language: str) -> str:
 
 
 def clock(moment: datetime, language: str) -> str:
-    """Return `14 h 05` (French) or `14:05`."""
+    """Return `14 h 05` (French, kept on one line by no-break spaces) or `14:05`."""
     local, note = _local(moment)
-    separator = " h " if language == "fr" else ":"
+    separator = "\u00a0h\u00a0" if language == "fr" else ":"
     return f"{local.hour}{separator}{local.minute:02}{note}"
 
 
