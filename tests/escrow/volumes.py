@@ -109,7 +109,8 @@ def rewrite_header(volume: Path, old: bytes, new: bytes) -> None:
     content = bytearray(volume.read_bytes()[: 2**20])
     size = int.from_bytes(content[8:16], "big")
     for start in (0, size):
-        header = content[start : start + size].replace(old, new)
+        header = content[start : start + size].replace(old, new)[:size]
+        header += bytes(size - len(header))
         header[0x1C0:0x200] = bytes(64)
         header[0x1C0:0x1E0] = hashlib.sha256(header).digest()
         content[start : start + size] = header

@@ -150,7 +150,8 @@ def test_a_package_that_was_removed_is_not_broken() -> None:
     ],
 )
 def test_a_volume_that_opens_alone_is_named(line: str, alone: list[str]) -> None:
-    assert parse("disk_unlock", f"{line}\nend\n") == {"volumes": 1, "alone": alone}
+    facts = parse("disk_unlock", f"{line}\nend\n")
+    assert (facts["volumes"], facts["alone"]) == (1, alone)
 
 
 @pytest.mark.parametrize(
@@ -164,10 +165,10 @@ def test_a_volume_that_opens_alone_is_named(line: str, alone: list[str]) -> None
     ],
 )
 def test_a_chip_that_needs_no_code_opens_alone(lines: str, alone: list[str]) -> None:
-    assert parse("disk_unlock", f"volume root UUID=1 none luks\n{lines}end\n") == {"volumes": 1, "alone": alone}
+    assert parse("disk_unlock", f"volume root UUID=1 none luks\n{lines}end\n")["alone"] == alone
 
 
-@pytest.mark.parametrize("line", ["code /dev/sda3", "token /dev/sda3", "what"])
+@pytest.mark.parametrize("line", ["code /dev/sda3", "token /dev/sda3", "what", "open root", "open root perhaps"])
 def test_a_token_that_is_not_understood_is_an_error(line: str) -> None:
     with pytest.raises(ValueError, match="neither"):
         parse("disk_unlock", f"{line}\nend\n")

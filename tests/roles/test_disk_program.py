@@ -27,6 +27,7 @@ sys.path.insert(0, sys.argv[1])
 sys.dont_write_bytecode = True
 import nomade_disk, nomade_encrypt
 nomade_disk.STATE = nomade_encrypt.STATE = Path(sys.argv[2])
+nomade_disk.CRYPTTAB = Path(sys.argv[2]).with_name("crypttab")
 (nomade_disk if sys.argv[3] == "disk" else nomade_encrypt).main(sys.argv[4])
 """
 QUICK = ["--pbkdf", "pbkdf2", "--pbkdf-force-iterations", "1000"]
@@ -36,7 +37,7 @@ def request(folder: Path, **more: Any) -> bytes:
     unlock = folder / "unlock"
     unlock.touch(0o600)
     unlock.write_bytes(PASSPHRASE + b"\n")
-    base = {"unlock_file": str(unlock), "images": [], "in_place": [], "remove_clear_swap": False}
+    base = {"unlock_file": str(unlock), "images": [], "in_place": [], "remove_clear_swap": False, "discards": "refused"}
     return json.dumps({**base, "pbkdf_memory_kib": 65536, "iter_time_ms": 100, **more}).encode()
 
 
@@ -115,6 +116,49 @@ def test_an_interrupted_conversion_is_put_back(tmp_path: Path) -> None:
     run(tmp_path, "disk", "apply", images=[str(path)])
     assert opens(path)
     assert not list(state.iterdir())
+
+
+CRYPTTAB = """# <target name> <source device> <key file> <options>
+nvme0n1p3_crypt UUID=3e0a8112-0938-46ea-988f-d49c4195d505 none luks,{}
+
+data_crypt\tUUID=5f70bf18-a086-4070-86e9-48b04aed3b82\tnone\tluks,nofail,{}
+cryptswap1 /dev/nvme0n1p4 /dev/urandom swap,cipher=aes-xts-plain64
+"""
+
+
+def test_discards_are_refused_and_allowed_as_decided_and_nothing_else_changes(tmp_path: Path) -> None:
+    crypttab = tmp_path / "crypttab"
+    crypttab.write_text(CRYPTTAB.replace("{}", "discard,initramfs"))
+    crypttab.chmod(0o644)
+    asked = {"discards": "refused"}
+    both = ["nvme0n1p3_crypt", "data_crypt"]
+    assert run(tmp_path, "disk", "check", **asked)["discards"] == both
+    assert "discard" in crypttab.read_text(), "looking changes nothing"
+    assert run(tmp_path, "disk", "apply", **asked)["discards"] == both
+    assert crypttab.read_text() == CRYPTTAB.replace("{}", "initramfs")
+    assert crypttab.stat().st_mode & 0o777 == 0o644
+    assert run(tmp_path, "disk", "apply", **asked)["discards"] == []
+    assert run(tmp_path, "disk", "apply", discards="allowed")["discards"] == both
+    assert crypttab.read_text() == CRYPTTAB.replace("{}", "initramfs,discard")
+
+
+@pytest.mark.parametrize(
+    ("line", "allowed"),
+    [
+        ("root UUID=1", "root UUID=1 none discard\n"),
+        ("root UUID=1 none", "root UUID=1 none discard\n"),
+        ("  root UUID=1 none luks  \n", "  root UUID=1 none luks,discard  \n"),
+    ],
+)
+def test_a_line_of_crypttab_without_options_gets_them(tmp_path: Path, line: str, allowed: str) -> None:
+    crypttab = tmp_path / "crypttab"
+    crypttab.write_text(line)
+    assert run(tmp_path, "disk", "apply")["discards"] == []
+    assert crypttab.read_text() == line
+    assert run(tmp_path, "disk", "apply", discards="allowed")["discards"] == ["root"]
+    assert crypttab.read_text() == allowed
+    run(tmp_path, "disk", "apply")
+    assert "discard" not in crypttab.read_text()
 
 
 @pytest.fixture

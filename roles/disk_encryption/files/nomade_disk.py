@@ -1,6 +1,6 @@
 #!/usr/bin/python3 -B
 # SPDX-License-Identifier: EUPL-1.2
-"""Encrypted volumes of this endpoint: LUKS2, strong key derivation, no swap in clear.
+"""Encrypted volumes of this endpoint: LUKS2, strong key derivation, no swap in clear, discards or not.
 
 Standard library only; runs on the endpoint as root. `check` and `apply` read a request (JSON) on standard input and
 answer in JSON on standard output. Passphrases come from a file in memory and go to cryptsetup through pipes only.
@@ -39,9 +39,10 @@ def holds(*command: str, given: bytes = b"") -> bool:
 def write(path: Path, text: str, mode: int = 0o644) -> None:
     """Replace a file; after a power cut it is the old or the new one."""
     new = path.with_name(path.name + ".nomade-new")
-    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "w") as file:
+    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
         file.write(text)
         file.flush()
+        os.fchmod(file.fileno(), mode)  # whatever the umask: everybody reads /etc/fstab
         os.fsync(file.fileno())
     new.replace(path)
     folder = os.open(path.parent, os.O_RDONLY)
@@ -189,6 +190,31 @@ def resolved(source: str) -> str:
     return os.path.realpath(found or source)
 
 
+# --- discards -------------------------------------------------------------------------------------------------------
+
+
+def set_discards(policy: str, act: bool) -> list[str]:
+    """Have the volumes that are opened at boot hand discards on to the disk (`allowed`) or not (`refused`).
+
+    Returns the names of those whose line in crypttab is another; it counts from the next boot on. A swap with a new key
+    at each boot is left as it is: nothing on it outlives the boot.
+    """
+    changed, lines = [], []
+    for line in CRYPTTAB.read_text().splitlines(keepends=True) if CRYPTTAB.exists() else []:
+        found = re.fullmatch(r"(?s)(\s*[^#\s]\S*\s+\S+)(?:(\s+\S+)(?:(\s+)(\S+))?)?(\s*)", line)
+        said = found[4].split(",") if found and found[4] else []
+        options = [option for option in said if option != "discard"] + ["discard"] * (policy == "allowed")
+        if found is None or sorted(said) == sorted(options) or "/random" in line or "/urandom" in line:
+            lines.append(line)
+            continue
+        changed.append(found[1].split()[0])
+        fields = [found[1], found[2] or " none", found[3] or " ", ",".join(options) or "luks", found[5] or "\n"]
+        lines.append("".join(fields))
+    if changed and act:
+        write(CRYPTTAB, "".join(lines), CRYPTTAB.stat().st_mode & 0o777)
+    return changed
+
+
 # --- all of it ------------------------------------------------------------------------------------------------------
 
 
@@ -200,6 +226,7 @@ def main(action: str) -> None:
     answer: dict[str, Any] = {"volumes": [], "swaps": clear_swaps() if request["remove_clear_swap"] else []}
     for device in answer["swaps"] if act else []:
         remove_swap(device)
+    answer["discards"] = set_discards(request["discards"], act)
     if act:
         end_conversions()
     for device, version in versions(request["images"]):
@@ -209,7 +236,7 @@ def main(action: str) -> None:
             found = strengthen(device, request, secrets, act)
             answer["volumes"].append({**found, "luks1": False})
     initramfs = Path("/boot", f"initrd.img-{os.uname().release}")
-    told = [*Path("/etc/initramfs-tools/conf.d").glob("zz-nomade*"), Path("/etc/default/keyboard")]
+    told = [*Path("/etc/initramfs-tools/conf.d").glob("zz-nomade*"), Path("/etc/default/keyboard"), CRYPTTAB]
     answer["initramfs"] = initramfs.exists()
     answer["initramfs_old"] = initramfs.exists() and any(
         file.exists() and file.stat().st_mtime > initramfs.stat().st_mtime for file in told
