@@ -94,6 +94,14 @@ class Question(_Model):
     where: dict[str, Expectation] = {}  # facts of the same answer: a machine without a desktop has no screen to lock
     expect: Annotated[dict[str, Expectation], Field(min_length=1)]
 
+    @cached_property
+    def asks_all_alike(self) -> bool:
+        """Whether nothing in it is a setting or a fleet's fact, so that equal answers are judged equally."""
+        expectations = (*self.where.values(), *self.expect.values())
+        operands = [operand for expectation in expectations for _name, operand in expectation.operators()]
+        parts = [part for item in operands for part in (item if isinstance(item, list) else [item])]
+        return not any(isinstance(part, Operand) for part in parts)
+
 
 class Examples(_Model):
     """Raw outputs of the probe that must pass, and that must fail; they run as tests."""
@@ -207,8 +215,16 @@ class Catalogue:
 
     def selected(self, name: str) -> tuple[Control, ...]:
         """Return the controls of the profile `name` and of those it extends, in order of id."""
-        chain = self.lineage(name)
-        return tuple(item for item in self.controls.values() if any(self._takes(link.select, item) for link in chain))
+        if name not in self._selected:
+            chain, items = self.lineage(name), self.controls.values()
+            self._selected[name] = tuple(
+                item for item in items if any(self._takes(link.select, item) for link in chain)
+            )
+        return self._selected[name]
+
+    @cached_property
+    def _selected(self) -> dict[str, tuple[Control, ...]]:
+        return {}  # by profile: every endpoint of a fleet is judged by the same controls
 
     def settings(self, name: str) -> dict[str, Any]:
         """Return the settings the profile `name` asks for, its own over those of the profiles it extends."""

@@ -49,8 +49,9 @@ def ids_with(folder: Path, key: str) -> frozenset[str]:
 def _read_file(path: Path, model: type[M], problems: list[Problem]) -> M | None:
     text = path.read_text(encoding="utf-8")
     try:
-        node = yaml.compose(text, Loader=Loader)
-        content = yaml.load(text, Loader=Loader)
+        loader = Loader(text)
+        node = loader.get_single_node()
+        content = loader.construct_document(node) if node else None
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)

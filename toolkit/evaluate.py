@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from toolkit import declared
 from toolkit.catalogue import Catalogue, Control, Expectation, Operand, Question
@@ -32,13 +32,27 @@ class Subject:
     declarations: tuple[Declaration, ...] = ()
 
 
+class _Outcome(NamedTuple):
+    """What one control makes of one answer."""
+
+    verdict: Verdict
+    reason: str
+    checks: tuple[Check, ...] = ()
+    detail: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class _Answer:
-    """A probe's facts, or the reason why there are none."""
+    """A probe's facts, or the reason why there are none.
+
+    `outcomes`: by the id of the control's object, which is there to keep it alive. Machines that are set up alike share
+    an answer, so a control that asks the same of all of them is compared with it once.
+    """
 
     facts: Mapping[str, Any] | None
     reason: str = "compared"
     detail: str = ""
+    outcomes: dict[int, tuple[Control, _Outcome]] = field(default_factory=dict)
 
 
 class _UnknownValueError(Exception):
@@ -99,18 +113,18 @@ def _read(probe: Probe, section: Section | None) -> _Answer:
     if section.status is not SectionStatus.OK:
         return _Answer(None, section.status.value, _shown(section.text))
     try:
-        parse = _parse_once if len(section.text) <= _SHORT else _parse
-        return _Answer(parse(probe.parse, section.text))
+        understand = _understood_once if len(section.text) <= _SHORT else _understood
+        return understand(probe.parse, section.text)
     except Exception as error:  # the text is the endpoint's: whatever it does to a parser, nothing was proven
         return _Answer(None, "unparsable", _shown(str(error)))
 
 
-def _parse(parse: Callable[[str], dict[str, Any]], text: str) -> Mapping[str, Any]:
-    return parse(text)
+def _understood(parse: Callable[[str], dict[str, Any]], text: str) -> _Answer:
+    return _Answer(parse(text))
 
 
 # Machines that are set up alike answer alike: each short answer of a fleet is parsed once.
-_parse_once = lru_cache(maxsize=1024)(_parse)
+_understood_once = lru_cache(maxsize=1024)(_understood)
 
 
 def _shown(text: str) -> str:
@@ -118,16 +132,25 @@ def _shown(text: str) -> str:
 
 
 def _judge_answer(control: Control, answer: _Answer, subject: Subject) -> Finding:
+    known = answer.outcomes.get(id(control))
+    if known is None:
+        known = control, _outcome(control, answer, subject)
+        if control.audit is not None and control.audit.asks_all_alike:
+            answer.outcomes[id(control)] = known
+    return _finding(control, subject, *known[1])
+
+
+def _outcome(control: Control, answer: _Answer, subject: Subject) -> _Outcome:
     if answer.facts is None or control.audit is None:
-        return _finding(control, subject, Verdict.ERROR, answer.reason, detail=answer.detail)
+        return _Outcome(Verdict.ERROR, answer.reason, detail=answer.detail)
     try:
         if not _asked_here(control.audit, answer.facts, subject):
-            return _finding(control, subject, Verdict.NOT_APPLICABLE, "not_here")
+            return _Outcome(Verdict.NOT_APPLICABLE, "not_here")
         checks = compare(control.audit.expect, answer.facts, subject)
     except _UnknownValueError as error:
-        return _finding(control, subject, Verdict.ERROR, "setting", detail=str(error))
+        return _Outcome(Verdict.ERROR, "setting", detail=str(error))
     verdict = Verdict.PASS if checks and all(check.met for check in checks) else Verdict.FAIL
-    return _finding(control, subject, verdict, "compared", checks)
+    return _Outcome(verdict, "compared", checks)
 
 
 def _finding(

@@ -179,6 +179,7 @@ class _Builder:
         self._freshness_days = freshness_days
         self._history = history
         self._as_of = as_of
+        self._said: dict[str, tuple[str, str, str, tuple[tuple[str, tuple[str, ...]], ...], str | None]] = {}
         self._waivers: dict[str, list[Waiver]] = {}
         for item in waivers:
             self._waivers.setdefault(item.control, []).append(item)
@@ -220,22 +221,20 @@ class _Builder:
         return tuple(sorted(lines, key=_line_order))
 
     def _line(self, finding: Finding, kind: str, since: datetime | None, stale: bool) -> Line:
-        control = self._controls[finding.control]
-        waiver = covering(self._waivers.get(control.id, ()), control.id, finding.endpoint, kind, self._now)
+        waivers = self._waivers.get(finding.control)
+        waiver = covering(waivers, finding.control, finding.endpoint, kind, self._now) if waivers else None
+        title, why, fix, references, role = self._words(finding.control)
         return Line(
-            control=control.id,
-            title=control.title[self._language],
-            why=control.why[self._language],
-            fix=control.manual[self._language] if control.manual else control.fix[self._language],
+            control=finding.control,
+            title=title,
+            why=why,
+            fix=fix,
             severity=finding.severity,
             verdict=finding.verdict,
             reason=finding.reason,
             checks=finding.checks,
-            references=tuple(
-                (self._catalogue.references[document].title[self._language], tuple(items))
-                for document, items in sorted(control.references.items())
-            ),
-            role=control.role,
+            references=references,
+            role=role,
             probe=finding.probe,
             detail=finding.detail,
             waived=waiver is not None and finding.verdict is Verdict.FAIL,
@@ -243,6 +242,18 @@ class _Builder:
             since=since,
             waiver=waiver,
         )
+
+    def _words(self, name: str) -> tuple[str, str, str, tuple[tuple[str, tuple[str, ...]], ...], str | None]:
+        """Return what a control says of itself, the same for all machines: title, why, fix, references, role."""
+        if name not in self._said:
+            control, language = self._controls[name], self._language
+            references = tuple(
+                (self._catalogue.references[document].title[language], tuple(items))
+                for document, items in sorted(control.references.items())
+            )
+            fix = control.manual[language] if control.manual else control.fix[language]
+            self._said[name] = control.title[language], control.why[language], fix, references, control.role
+        return self._said[name]
 
 
 _VERDICT_ORDER = [Verdict.FAIL, Verdict.ERROR, Verdict.MANUAL, Verdict.PASS, Verdict.NOT_APPLICABLE]

@@ -8,7 +8,8 @@ from functools import cached_property
 
 from markupsafe import Markup, escape
 
-from toolkit.finding import Section, Severity, Verdict
+from toolkit.finding import Check, Section, Severity, Verdict
+from toolkit.once import Once
 from toolkit.report import dates, plain, wording
 from toolkit.report.brief import brief
 from toolkit.report.judgement import state_counts
@@ -49,7 +50,8 @@ class View:
     """Answers for the template about one report."""
 
     report: Report
-    _shared: dict[str, str] = field(default_factory=dict)
+    _shared: dict[tuple[object, ...], str] = field(default_factory=dict)
+    _compared: Once[tuple[Check, ...], str] = field(default_factory=lambda: Once(repr))
 
     def shared(self, machine: Machine, line: Line, render: Callable[[Line, str, str, bool], str]) -> Markup:
         """What the page says of one line, rendered once for all machines of which it says the same.
@@ -58,8 +60,8 @@ class View:
         """
         anchor = self.evidence_anchor(machine, line.probe) or ""
         day = dates.day(line.since, self.report.language) if line.since else ""
-        same = (line.control, line.verdict, line.reason, line.checks, line.detail, line.waived, line.stale, line.waiver)
-        key = repr((*same, day, bool(anchor)))
+        same = (line.control, line.verdict, line.reason, line.detail, line.waived, line.stale, id(line.waiver))
+        key = (*same, self._compared(line.checks), day, bool(anchor))
         if key not in self._shared:
             self._shared[key] = str(render(line, _NAME, _ANCHOR if anchor else "", self.is_detailed))
         name = str(escape(plain.one_line(machine.name)))

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, false, func, or_, select
+from sqlalchemy import ColumnElement, Select, Text, and_, cast, false, func, or_, select
 
 from toolkit.finding import EndpointStatus
 from toolkit.store.tables import endpoint_audits, evidence, findings, runs
@@ -70,9 +70,14 @@ def parts(ids: Select[tuple[int]] | list[int]) -> Select[tuple[object, ...]]:
 
 
 def findings_of(ids: Select[tuple[int]]) -> Select[tuple[object, ...]]:
-    """The findings of these endpoint audits, in a stable order."""
+    """The findings of these endpoint audits, in a stable order; what was compared as `checks_text`, JSON."""
     chosen = findings.c.endpoint_audit.in_(ids)
-    return select(findings).where(chosen).order_by(findings.c.endpoint_audit, findings.c.control)
+    columns = [column for column in findings.c if column is not findings.c.checks]
+    return (
+        select(*columns, cast(findings.c.checks, Text).label("checks_text"))
+        .where(chosen)
+        .order_by(findings.c.endpoint_audit, findings.c.control)
+    )
 
 
 def since(commune: str, profile: str | None, until: datetime | None = None) -> Select[tuple[object, ...]]:

@@ -8,6 +8,7 @@ import zlib
 from collections.abc import Iterable
 from dataclasses import fields
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import Row
@@ -24,6 +25,7 @@ from toolkit.finding import (
     Severity,
     Verdict,
 )
+from toolkit.once import Once
 from toolkit.store.state import Seen
 
 
@@ -96,18 +98,29 @@ def finding_values(finding: Finding, endpoint_audit: int) -> tuple[Any, ...]:
     `stale` and `waived` are left out: they depend on the day one looks, not on what was found. (The column `waived` is
     there for stores of before waivers had a file.)
     """
-    checks = [{name: getattr(check, name) for name in _CHECK} for check in finding.checks]
     return (
         endpoint_audit,
         finding.control,
         finding.severity.value,
         finding.verdict.value,
         finding.reason,
-        json_text(checks) if checks else "[]",
+        _checks_text(finding.checks) if finding.checks else "[]",
         finding.probe,
         storable(finding.detail) if finding.detail else "",
         False,
     )
+
+
+# Equal answers are judged once (toolkit/evaluate.py), and what was compared is written once.
+_checks_text = Once[tuple[Check, ...], str](
+    lambda checks: json_text([{name: getattr(check, name) for name in _CHECK} for check in checks])
+)
+
+
+@lru_cache(maxsize=4096)
+def _checks(text: str) -> tuple[Check, ...]:
+    """Return what was compared; machines that are set up alike share it."""
+    return tuple(Check(**check) for check in json.loads(text))
 
 
 def json_text(value: Any) -> str:
@@ -136,7 +149,7 @@ def finding_of(row: Row[Any], endpoint: str) -> Finding:
         severity=Severity(row.severity),
         verdict=Verdict(row.verdict),
         reason=row.reason,
-        checks=tuple(Check(**check) for check in row.checks),
+        checks=_checks(row.checks_text),
         probe=row.probe,
         detail=row.detail,
     )
