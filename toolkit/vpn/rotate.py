@@ -31,6 +31,8 @@ if [ -s /etc/wireguard/nomade.key.next ]; then wg pubkey < /etc/wireguard/nomade
 """
 _MAKE = f"{_PROGRAM} next-key\n"
 _FORGET = "rm -f /etc/wireguard/nomade.key.next\n"
+# A power cut just after the change leaves the former key beside the present one.
+_FORGET_FORMER = "rm -f /etc/wireguard/nomade.key.previous\n"
 # Detached: the connection that asks for it goes through the very tunnel.
 _SWITCH = f"systemd-run --quiet --collect --unit nomade-vpn-switch {_PROGRAM} switch\n"
 # $key: the new key. The gateway sees its handshake once a packet came with it.
@@ -77,6 +79,8 @@ def rotate(workspace: Workspace, fleet: Fleet, host: str, transport: Transport, 
         coming = _next(transport, way, there, known.revoked)
         _accept_both(workspace, fleet, host, coming, say)
         _switch(transport, way, hub, coming, say)
+    else:
+        gateway.answer(transport, way, _FORGET_FORMER)
     keys.promote_next(folder, host)
     _gateway_follows(workspace, fleet)
     say(_("{name}: the former key is refused from now on").format(name=host))
