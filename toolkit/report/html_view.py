@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -53,19 +53,29 @@ class View:
     _shared: dict[tuple[object, ...], str] = field(default_factory=dict)
     _compared: Once[tuple[Check, ...], str] = field(default_factory=lambda: Once(repr))
 
-    def shared(self, machine: Machine, line: Line, render: Callable[[Line, str, str, bool], str]) -> Markup:
-        """What the page says of one line, rendered once for all machines of which it says the same.
+    def shared(self, machine: Machine, lines: Iterable[Line], render: Callable[[Line, str, str, bool], str]) -> Markup:
+        """What the page says of these lines, each rendered once for all machines of which it says the same.
 
         Machines set up by the same roles differ in few lines, and rendering them was most of what a page costs.
         """
-        anchor = self.evidence_anchor(machine, line.probe) or ""
-        day = dates.day(line.since, self.report.language) if line.since else ""
-        same = (line.control, line.verdict, line.reason, line.detail, line.waived, line.stale, id(line.waiver))
-        key = (*same, self._compared(line.checks), day, bool(anchor))
-        if key not in self._shared:
-            self._shared[key] = str(render(line, _NAME, _ANCHOR if anchor else "", self.is_detailed))
         name = str(escape(plain.one_line(machine.name)))
-        return Markup(self._shared[key].replace(_NAME, name).replace(_ANCHOR, anchor))  # noqa: S704 — rendered above
+        said = []
+        for line in lines:
+            anchor = self.evidence_anchor(machine, line.probe) or ""
+            day = dates.day(line.since, self.report.language) if line.since else ""
+            same = (line.control, line.verdict, line.reason, line.detail, line.waived, line.stale, id(line.waiver))
+            key = (*same, self._compared(line.checks), day, bool(anchor))
+            if key not in self._shared:
+                self._shared[key] = str(render(line, _NAME, _ANCHOR if anchor else "", self.is_detailed))
+            said.append(self._shared[key].replace(_NAME, name).replace(_ANCHOR, anchor))
+        return Markup("".join(said))  # noqa: S704 — rendered above
+
+    def alike(self, lines: Iterable[Line], render: Callable[[Iterable[Line]], str]) -> Markup:
+        """A list of which the titles and reasons are all that is said, rendered once for all machines that have it."""
+        key = tuple((line.control, line.reason) for line in lines)
+        if key not in self._shared:
+            self._shared[key] = str(render(lines))
+        return Markup(self._shared[key])  # noqa: S704 — rendered above
 
     @cached_property
     def headline(self) -> list[tuple[State | None, str]]:

@@ -142,12 +142,16 @@ def _finite(value: Any) -> Any:
     return [_finite(item) for item in value] if isinstance(value, list) else value
 
 
+# Looking an enumeration's member up by its value is slow, and there are hundreds of findings for each endpoint.
+_severity, _verdict = lru_cache(Severity), lru_cache(Verdict)
+
+
 def finding_of(row: Row[Any], endpoint: str) -> Finding:
     return Finding(
         endpoint=endpoint,
         control=row.control,
-        severity=Severity(row.severity),
-        verdict=Verdict(row.verdict),
+        severity=_severity(row.severity),
+        verdict=_verdict(row.verdict),
         reason=row.reason,
         checks=_checks(row.checks_text),
         probe=row.probe,

@@ -111,7 +111,7 @@ class Store:
             attempts = connection.execute(queries.attempts(commune, until)).all()
             parts = self._parts(connection, queries.collected(commune, profile, until))
             since: dict[str, dict[str, Any]] = defaultdict(dict)
-            for row in connection.execute(queries.since(commune, profile, until)):
+            for row in connection.execute(queries.since(commune, profile, until)).all():
                 since[row.endpoint][row.control] = row.since
             silent = {row.endpoint: row.at for row in connection.execute(queries.silent_since(commune, until))}
         return CommuneState(
@@ -153,7 +153,7 @@ class Store:
 
     def _parts(self, connection: Connection, ids: Select[tuple[int]]) -> dict[str, EndpointAudit]:
         found: dict[int, list[Row[Any]]] = defaultdict(list)
-        for row in connection.execute(queries.findings_of(ids)):
+        for row in connection.execute(queries.findings_of(ids)).all():
             found[row.endpoint_audit].append(row)
         return {row.endpoint: self._part(row, found[row.id]) for row in connection.execute(queries.parts(ids))}
 
