@@ -251,6 +251,15 @@ def test_data_on_standard_output_progress_on_the_other(
     assert "[5/5]" in said.err
 
 
+def test_page_is_written_by_the_profile_of_the_audit(workspace: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
+    profile = "anssi-bp028-minimal"
+    command_line(["audit", "-w", str(workspace.root), "-c", "essai", "--profile", profile, "-f", "json", "--page"])
+    page, said = workspace.root / "reports" / "essai.html", capsys.readouterr()
+    assert catalogue.load().profile(profile).title["fr"] in page.read_text(encoding="utf-8")
+    assert str(page) in said.err
+    assert json.loads(said.out)  # the audit's own document, and nothing else
+
+
 def test_choices_of_the_command_are_those_of_the_library() -> None:
     from toolkit.cli.audit import FORMATS, SEVERITIES
     from toolkit.report import renderers

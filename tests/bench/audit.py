@@ -136,13 +136,8 @@ def _audit(workspace: Workspace, profile: str, *limit: str) -> Spent:
 
 
 def _page(workspace: Workspace, profile: str) -> Spent:
-    """From nothing to the page: collect, judge, keep, write the HTML report."""
-
-    def work() -> None:
-        _nomade(workspace, "audit", "--profile", profile, "--parallel", str(PARALLEL))
-        _nomade(workspace, "report", "commune")
-
-    return _spent(work)
+    """From nothing to the page: collect, judge, keep, write the HTML report of the same controls."""
+    return _audit(workspace, profile, "--page")
 
 
 def _collect(workspace: Workspace, profile: str) -> Spent:

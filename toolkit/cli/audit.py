@@ -11,7 +11,7 @@ from toolkit.cli import options
 from toolkit.i18n import _, language
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from toolkit.audit import Progress
     from toolkit.errors import ExitCode
@@ -51,6 +51,11 @@ SEVERITIES = ("low", "medium", "high", "critical")
 @click.option(
     "--parallel", type=click.IntRange(1, 256), default=16, show_default=True, help=_("Endpoints asked at a time.")
 )
+@click.option(
+    "--page",
+    is_flag=True,
+    help=_("Also write the page of each commune into reports/, as “nomade report commune” does."),
+)
 @options.no_colour
 def command(
     workspace: Workspace,
@@ -64,6 +69,7 @@ def command(
     format_name: str,
     output: Path | None,
     parallel: int,
+    page: bool,
     no_colour: bool,
 ) -> int:
     """Print the findings of this run; 0 only when everything asked was answered and meets the profile."""
@@ -97,7 +103,20 @@ def command(
     if not source:
         codes += _quarantine(workspace, rules)
         thin_where_declared(workspace)
+    if page:
+        _write_pages(workspace, chosen, profile, max_age)
     return worst(codes)
+
+
+def _write_pages(workspace: Workspace, communes: Sequence[str], profile: str | None, max_age: int | None) -> None:
+    """Write what is known now, judged by the same profile; the paths are no part of the audit's own document."""
+    from datetime import UTC, datetime
+
+    from toolkit.report.commune import default_folder, reports, write
+
+    found = reports(workspace, communes, language(), datetime.now(UTC), max_age=max_age, profile=profile)
+    for path in write(found, "html", default_folder(workspace)):
+        click.echo(path, err=True)
 
 
 def _quarantine(workspace: Workspace, rules: Mapping[str, Policy]) -> list[ExitCode]:

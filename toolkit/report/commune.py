@@ -41,11 +41,13 @@ def reports(
     host: str | None = None,
     max_age: int | None = None,
     as_of: date | None = None,
+    profile: str | None = None,
 ) -> list[Report]:
     """Return the report of each commune as its store and files are at `now`; with `host`, of that machine's post only.
 
-    `max_age` (days) instead of the commune's own limit. With `as_of`, what was known at the end of that day (in Paris),
-    judged by the waivers and the limit of then, for the machines that are declared today.
+    `profile` instead of the workspace's, `max_age` (days) instead of the commune's own limit. With `as_of`, what was
+    known at the end of that day (in Paris), judged by the waivers and the limit of then, for the machines that are
+    declared today.
 
     Raises:
         BadInputError: a bad `nomade.yml`, `fleet.yml` or `waivers.yml`, an unknown profile, a day to come.
@@ -54,7 +56,8 @@ def reports(
     """
     config = load_config(workspace)
     store = open_store(config.store or workspace.store_url)
-    wanted = _Wanted(workspace, config, catalogue.load(), store, language, now, _moment(as_of, now), max_age, host)
+    known, past = catalogue.load(), _moment(as_of, now)
+    wanted = _Wanted(workspace, config, profile or config.profile, known, store, language, now, past, max_age, host)
     try:
         return [wanted.report(commune) for commune in communes]
     finally:
@@ -76,6 +79,7 @@ class _Wanted:
 
     workspace: Workspace
     config: Config
+    profile: str
     catalogue: Catalogue
     store: Store
     language: str
@@ -88,7 +92,7 @@ class _Wanted:
         fleet = load(self.workspace, commune)
         waivers = waiver_file.load(self.workspace, fleet, self.now)  # what is history today may name what is gone
         days, moment = self.max_age or freshness_days(self.config, fleet), self.past or self.now
-        profile = self.config.profile
+        profile = self.profile
         return build(
             _roster(fleet, self.config.cig, self.host),
             self.catalogue,
