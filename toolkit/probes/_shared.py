@@ -78,7 +78,7 @@ SHARED = {
     "now": "date +%s",
     "people": "getent passwd",
     "mounts": "cat /proc/mounts",
-    "disks": "lsblk --json --output NAME,TYPE,FSTYPE,UUID,MOUNTPOINTS,PATH",
+    "disks": "lsblk --json --output NAME,TYPE,FSTYPE,UUID,MOUNTPOINTS,PATH,HOTPLUG,PARTTYPE",
     "encrypted": _ENCRYPTED,
     "daemons": "systemd-analyze cat-config systemd/journald.conf systemd/sleep.conf systemd/logind.conf",
     "packages": _PACKAGES,
