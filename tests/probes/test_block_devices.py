@@ -1,8 +1,8 @@
 """Stacks of disks, partitions, LUKS, LVM, RAID and btrfs: what lies in clear is found wherever it is.
 
 There is no device mapper where these tests run: stacks with LUKS and LVM have the form that lsblk 2.38 gives them, but
-were put together here. `LOOP` and the form of `SUBVOLUMES` are what lsblk printed of a real ext4 and a real btrfs on loop
-devices, their places renamed. Machines that boot, with LUKS and LVM, are in tests/vm.
+were put together here. `LOOP` and the form of `SUBVOLUMES` are what lsblk printed of a real ext4 and a real btrfs on
+loop devices, their places renamed. Machines that boot, with LUKS and LVM, are in tests/vm.
 """
 
 from __future__ import annotations

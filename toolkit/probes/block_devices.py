@@ -71,7 +71,7 @@ def parse(text: str) -> dict[str, object]:
     """
     container, behind, content = _parts(text)
     if container != "none":
-        return {"container": container, "root": False, "clear": ["/"], "aside": []}
+        return {"container": container, "root": False, "clear": ["/"]}
     devices = list(_devices(content["blockdevices"], encrypted=False, plugged=False))
     spread = _spread(devices)
     mounts = list(_mounts(devices, behind, spread))
