@@ -69,11 +69,7 @@ def history(fleet: Fleet, endpoint: str, profile_settings: Mapping[str, object])
     Raises:
         NothingEvaluatedError: the fleet has no such endpoint.
     """
-    found = {
-        name: [Setting(variable.default, "default")]
-        for name, variable in role_variables().items()
-        if not variable.computed
-    }
+    found = {name: [setting] for name, setting in _defaults().items()}
     for source, layer in _layers(fleet, endpoint, profile_settings):
         for name, value in layer.items():
             found.setdefault(name, []).append(Setting(value, source))
@@ -90,13 +86,13 @@ def effective(
     Raises:
         NothingEvaluatedError: the fleet has no such endpoint.
     """
-    above = overrides(fleet, endpoint_name, profile_settings)
-    defaults = {
-        name: Setting(variable.default, "default")
-        for name, variable in role_variables().items()
-        if not variable.computed
-    }
-    return defaults | above
+    return {**_defaults(), **overrides(fleet, endpoint_name, profile_settings)}
+
+
+@cache
+def _defaults() -> Mapping[str, Setting]:
+    known = role_variables().items()
+    return {name: Setting(variable.default, "default") for name, variable in known if not variable.computed}
 
 
 @dataclass(frozen=True, slots=True)

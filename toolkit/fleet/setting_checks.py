@@ -24,10 +24,11 @@ _TYPES: Mapping[str, tuple[type, ...]] = {
 
 def check(document: Document, given: Settings) -> None:
     """Add a problem for each setting that no role knows, or whose value is not what the role declares."""
-    known = role_variables()
+    said = list(_given(given))
+    known = role_variables() if said else {}  # the roles are not read for a fleet that sets nothing
     if not known:
         return
-    for path, name, value in _given(given):
+    for path, name, value in said:
         if name not in known:
             document.report(
                 path,
