@@ -28,6 +28,7 @@ sys.dont_write_bytecode = True
 import nomade_disk, nomade_encrypt
 nomade_disk.STATE = nomade_encrypt.STATE = Path(sys.argv[2])
 nomade_disk.CRYPTTAB = Path(sys.argv[2]).with_name("crypttab")
+nomade_disk.told = lambda: list(nomade_disk.CRYPTTAB.parent.glob("zz-nomade"))
 (nomade_disk if sys.argv[3] == "disk" else nomade_encrypt).main(sys.argv[4])
 """
 QUICK = ["--pbkdf", "pbkdf2", "--pbkdf-force-iterations", "1000"]
@@ -130,13 +131,18 @@ def test_discards_are_refused_and_allowed_as_decided_and_nothing_else_changes(tm
     crypttab = tmp_path / "crypttab"
     crypttab.write_text(CRYPTTAB.replace("{}", "discard,initramfs"))
     crypttab.chmod(0o644)
+    news = tmp_path / "zz-nomade"
+    news.touch()
+    os.utime(news, (0, 0))
     asked = {"discards": "refused"}
     both = ["nvme0n1p3_crypt", "data_crypt"]
     assert run(tmp_path, "disk", "check", **asked)["discards"] == both
     assert "discard" in crypttab.read_text(), "looking changes nothing"
+    assert news.stat().st_mtime == 0
     assert run(tmp_path, "disk", "apply", **asked)["discards"] == both
     assert crypttab.read_text() == CRYPTTAB.replace("{}", "initramfs")
     assert crypttab.stat().st_mode & 0o777 == 0o644
+    assert news.stat().st_mtime > 0, "the initramfs is to be built anew"
     assert run(tmp_path, "disk", "apply", **asked)["discards"] == []
     assert run(tmp_path, "disk", "apply", discards="allowed")["discards"] == both
     assert crypttab.read_text() == CRYPTTAB.replace("{}", "initramfs,discard")

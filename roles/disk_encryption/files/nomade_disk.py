@@ -211,8 +211,16 @@ def set_discards(policy: str, act: bool) -> list[str]:
         fields = [found[1], found[2] or " none", found[3] or " ", ",".join(options) or "luks", found[5] or "\n"]
         lines.append("".join(fields))
     if changed and act:
+        for file in told():  # the initramfs has a copy of crypttab: until it is built anew it is older than these
+            os.utime(file)
         write(CRYPTTAB, "".join(lines), CRYPTTAB.stat().st_mode & 0o777)
     return changed
+
+
+def told() -> list[Path]:
+    """Return the files whose content, or whose news, the initramfs must have."""
+    files = [*Path("/etc/initramfs-tools/conf.d").glob("zz-nomade*"), Path("/etc/default/keyboard")]
+    return [file for file in files if file.exists()]
 
 
 # --- all of it ------------------------------------------------------------------------------------------------------
@@ -236,10 +244,9 @@ def main(action: str) -> None:
             found = strengthen(device, request, secrets, act)
             answer["volumes"].append({**found, "luks1": False})
     initramfs = Path("/boot", f"initrd.img-{os.uname().release}")
-    told = [*Path("/etc/initramfs-tools/conf.d").glob("zz-nomade*"), Path("/etc/default/keyboard"), CRYPTTAB]
     answer["initramfs"] = initramfs.exists()
     answer["initramfs_old"] = initramfs.exists() and any(
-        file.exists() and file.stat().st_mtime > initramfs.stat().st_mtime for file in told
+        file.stat().st_mtime > initramfs.stat().st_mtime for file in told()
     )
     json.dump(answer, sys.stdout)
 
