@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from functools import cached_property
 from typing import Any
 
 
@@ -31,7 +32,7 @@ class Section:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Evidence:
     """All that one endpoint said in one collection. `collected_at` is the control machine's clock, in UTC."""
 
@@ -50,7 +51,7 @@ class Evidence:
         }
         return json.dumps(body, ensure_ascii=False, sort_keys=True).encode()
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """SHA-256 (hex) of `canonical`."""
         return hashlib.sha256(self.canonical).hexdigest()
