@@ -6,6 +6,7 @@ the next apply ends where an undisturbed one would.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -16,7 +17,7 @@ import pyrage
 import pytest
 
 from tests.escrow import kept as keeping
-from tests.escrow.power import Laptop, cut
+from tests.escrow.power import IN_MEMORY, Laptop, cut
 from tests.escrow.volumes import (
     HOST,
     NEEDS,
@@ -80,7 +81,7 @@ def is_true(laptop: Laptop, people: People) -> None:
 
 
 def has_converged(laptop: Laptop, people: People, former: bytes | None) -> None:
-    """Check the end: one recovery key, kept, the record says so, and a former one opens nothing."""
+    """Check the end: one recovery key and the copy of a header with its slot, both kept; a former key opens nothing."""
     record, content = laptop.record(), laptop.ciphertext()
     assert record is not None
     assert content is not None
@@ -90,7 +91,11 @@ def has_converged(laptop: Laptop, people: People, former: bytes | None) -> None:
     assert slots(laptop.image) == {0, record["slot"]}
     assert opens(laptop.image, decrypted(content, people[1][0]), record["slot"])
     assert former is None or not opens(laptop.image, former)
-    brings_the_disk_back(laptop, people, former)
+    header = laptop.header()
+    assert header is not None
+    assert record["header"]["escrowed"]
+    assert hashlib.sha256(header.read_bytes()).hexdigest() == record["header"]["ciphertext_sha256"]
+    assert all(record["header"][name] == record[name] for name in ("slot", "keyslot_sha256", "area_sha256"))
     assert (list(laptop.records.glob("*.pending.json")), laptop.replace()) == ([], {})
     (item,) = deposits(CommuneFolder(laptop.kept.parent))[0]
     assert item.ciphertext().decode() == content
@@ -107,9 +112,7 @@ def brings_the_disk_back(laptop: Laptop, people: People, former: bytes | None) -
     assert opens(broken, decrypted(str(laptop.ciphertext()), people[1][0]))
     assert former is None or not opens(broken, former)
     assert not opens(broken, PASSPHRASE), "no phrase of the user comes back"
-    copy.unlink()
-    broken.unlink()
-    assert not (laptop.folder / "memory").exists()
+    assert not (laptop.folder / IN_MEMORY).exists()
 
 
 def every_cut(start: Laptop, folder: Path, people: People, former: bytes | None) -> int:
@@ -118,6 +121,7 @@ def every_cut(start: Laptop, folder: Path, people: People, former: bytes | None)
         laptop = start.copy(folder / str(number))
         if not laptop.apply(number):
             has_converged(laptop, people, former)
+            brings_the_disk_back(laptop, people, former)
             return number - 1
         is_true(laptop, people)
         assert not laptop.apply()
