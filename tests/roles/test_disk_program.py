@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from tests.programs import module_of
 from toolkit import paths
 
 FILES = paths.roles_dir() / "disk_encryption" / "files"
@@ -165,6 +166,17 @@ def test_a_line_of_crypttab_without_options_gets_them(tmp_path: Path, line: str,
     assert crypttab.read_text() == allowed
     run(tmp_path, "disk", "apply")
     assert "discard" not in crypttab.read_text()
+
+
+@pytest.mark.parametrize("options", ["luks,nofail", "luks,nofail,discard", "luks,discard,nofail"])
+def test_the_boot_waits_for_a_volume_that_is_encrypted_whatever_was_said_of_discards(options: str) -> None:
+    sys.path.insert(0, str(FILES))
+    program = module_of(FILES / "nomade_encrypt.py")
+    left = options.replace("nofail,", "").replace(",nofail", "")
+    other = "autre_crypt UUID=2 none luks,nofail\n"
+    assert program.waited_for(f"# x\n{other}home_crypt UUID=1 none {options}\n", "home_crypt") == (
+        f"# x\n{other}home_crypt UUID=1 none {left}\n"
+    )
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from tests.escrow.volumes import decrypted
+from tests.escrow.volumes import decrypted, header_of
 from tests.vm.story import Story
 from toolkit import paths
 from toolkit.catalogue import load
@@ -47,8 +47,9 @@ def test_the_volumes_hold_argon2id_and_nothing_is_in_clear(story: Story) -> None
 def test_neither_a_key_nor_the_passphrase_is_left_anywhere(story: Story) -> None:
     commune = story.machine.endpoint.commune
     identity = paths.demo_dir() / "demo-identities" / f"{commune}.txt"
-    sealed = list(story.lab.workspace.commune(commune).escrow.glob("*.age"))
-    assert len(sealed) == 2  # root and data
+    escrow = story.lab.workspace.commune(commune).escrow
+    sealed = [path for path in escrow.glob("*.age") if ".header." not in path.name]
+    assert len(sealed) == len(list(escrow.glob("*.header.age"))) == 2  # root and data
     secrets = [images.PASSPHRASE.encode(), *(decrypted(path.read_text(encoding="utf-8"), identity) for path in sealed)]
     look = (
         "journalctl --all --output=cat > /var/tmp/journal; cd /dev/shm; cat > secrets; head -1 secrets > /run/planted; "
@@ -87,6 +88,52 @@ def test_a_chip_alone_is_a_finding_and_a_changed_machine_still_opens(story: Stor
         story.shell("rm -f /run/p; systemd-cryptenroll --wipe-slot=tpm2 /dev/vdb")
 
 
+def stacks(story: Story) -> tuple[object, object]:
+    """Return whether the root is on an encrypted device, and what is not."""
+    found = story.facts("block_devices")
+    return found["root"], found["clear"]
+
+
+def test_what_lies_aside_in_clear_is_found(story: Story) -> None:
+    assert "vdd" not in story.facts("block_devices")["aside"]
+    story.shell("mkfs.ext4 -q -F /dev/vdd; udevadm settle")
+    assert "vdd" in story.facts("block_devices")["aside"]
+    story.shell("wipefs -q -a /dev/vdd; udevadm settle")
+    assert "vdd" not in story.facts("block_devices")["aside"]
+
+
+def test_discards_are_refused_since_the_boot_that_followed_and_allowed_again_by_hand(story: Story) -> None:
+    """The image's crypttab asks for them, as the installer's does."""
+    assert story.facts("disk_unlock")["discards"] == ["refused"]
+    name, passphrase = story.shell("sed -n 's/ .*//p' /etc/crypttab | head -1"), images.PASSPHRASE.encode()
+    story.shell(f"cryptsetup refresh --allow-discards --key-file - {name}", passphrase)
+    assert "mixed" in story.facts("disk_unlock")["discards"]
+    story.shell(f"cryptsetup refresh --key-file - {name}", passphrase)
+    assert story.facts("disk_unlock")["discards"] == ["refused"]
+
+
+def test_a_header_that_was_lost_is_put_back_from_the_copy_that_the_commune_keeps(story: Story) -> None:
+    """On the data volume, while it is open: the copy goes back over zeros, and the recovery key opens it."""
+    commune = story.machine.endpoint.commune
+    identity = paths.demo_dir() / "demo-identities" / f"{commune}.txt"
+    uuid = story.shell("cryptsetup luksUUID /dev/vdb")
+    escrow = story.lab.workspace.commune(commune).escrow
+    header = header_of(escrow / f"{uuid}.header.age", identity)
+    key = decrypted((escrow / f"{uuid}.age").read_text(encoding="utf-8"), identity)
+    opens = ["cryptsetup", "open", "--test-passphrase", "--key-file=-", "/dev/vdb"]
+    story.shell("cryptsetup luksHeaderBackup /dev/vdb --header-backup-file /run/own")
+    try:
+        story.shell("cat > /run/copy; dd if=/dev/zero of=/dev/vdb bs=1M count=1 conv=fsync status=none", header)
+        assert story.machine.run(opens, stdin=key).returncode != 0
+        story.shell("cryptsetup luksHeaderRestore --batch-mode /dev/vdb --header-backup-file /run/copy")
+        assert story.machine.run(opens, stdin=key).returncode == 0
+        assert story.machine.run(opens, stdin=images.PASSPHRASE.encode()).returncode != 0
+    finally:
+        story.shell(
+            "cryptsetup luksHeaderRestore --batch-mode /dev/vdb --header-backup-file /run/own; rm /run/own /run/copy"
+        )
+
+
 def test_a_stack_is_followed_down_to_its_disk(story: Story) -> None:
     """File system on LVM on LUKS on a disk, and the same without LUKS, as this machine's own lsblk shows them."""
     volume = "pvcreate -q -ff -y $1; vgcreate -q essai $1; lvcreate -q -y -n v -l 100%FREE essai; udevadm settle"
@@ -95,12 +142,12 @@ def test_a_stack_is_followed_down_to_its_disk(story: Story) -> None:
     luks = "cryptsetup luksFormat --batch-mode --pbkdf pbkdf2 --pbkdf-force-iterations 1000 --key-file=- /dev/vdc"
     try:
         story.shell(f"set -- /dev/vdc; {mount}")
-        assert story.facts("block_devices") == {"container": "none", "root": True, "clear": ["/srv/pile"]}
+        assert stacks(story) == (True, ["/srv/pile"])
         story.shell(f"set -- /dev/vdc; {undo}")
         story.shell(luks, b"essai")
         story.shell("cryptsetup open --key-file=- /dev/vdc pile", b"essai")
         story.shell(f"set -- /dev/mapper/pile; {mount}")
-        assert story.facts("block_devices") == {"container": "none", "root": True, "clear": []}
+        assert stacks(story) == (True, [])
     finally:
         story.shell(f"set -- /dev/mapper/pile; {undo}; cryptsetup close pile; wipefs -q -a /dev/vdc")
 
@@ -111,12 +158,12 @@ def test_subvolumes_of_btrfs_are_followed_down_to_their_disk(story: Story) -> No
     luks = "cryptsetup luksFormat --batch-mode --pbkdf pbkdf2 --pbkdf-force-iterations 1000 --key-file=- /dev/vdd"
     try:
         story.shell(f"set -e; set -- /dev/vdd; {make}; {mount} $1 /srv/pile")
-        assert story.facts("block_devices") == {"container": "none", "root": True, "clear": ["/srv/pile"]}
+        assert stacks(story) == (True, ["/srv/pile"])
         story.shell("umount /srv/pile; wipefs -q -a /dev/vdd")
         story.shell(luks, b"essai")
         story.shell("cryptsetup open --key-file=- /dev/vdd pile", b"essai")
         story.shell(f"set -e; set -- /dev/mapper/pile; {make}; {mount} $1 /srv/pile")
-        assert story.facts("block_devices") == {"container": "none", "root": True, "clear": []}
+        assert stacks(story) == (True, [])
     finally:
         story.shell("umount /srv/pile; cryptsetup close pile; wipefs -q -a /dev/vdd")
 

@@ -91,10 +91,8 @@ class Task:
         write(FSTAB, "".join(lines))
         crypttab = CRYPTTAB.read_text() if CRYPTTAB.exists() else ""
         if self.facts["new"] not in crypttab:
-            write(CRYPTTAB, crypttab + self.entry("luks,discard,nofail"))
-
-    def entry(self, options: str) -> str:
-        return f"{self.name} UUID={self.facts['new']} none {options}\n"
+            # Discards are for `nomade_disk` to say.
+            write(CRYPTTAB, f"{crypttab}{self.name} UUID={self.facts['new']} none luks,nofail\n")
 
     def shrink(self, device: str) -> None:
         """Make the file system smaller than its device. An interrupted attempt is undone first."""
@@ -167,8 +165,19 @@ class Task:
         holds("mount", self.mount)  # systemd may have been faster
         run("mountpoint", "-q", self.mount)
         # From now on the boot waits for the passphrase, as for the root: users must not find their files missing.
-        final = CRYPTTAB.read_text().replace(self.entry("luks,discard,nofail"), self.entry("luks,discard"))
-        write(CRYPTTAB, final)
+        write(CRYPTTAB, waited_for(CRYPTTAB.read_text(), self.name))
+
+
+def waited_for(crypttab: str, name: str) -> str:
+    """Return the table with `nofail` taken off the line of one volume, whatever other options it has."""
+    lines = []
+    for line in crypttab.splitlines(keepends=True):
+        words = line.split()
+        if words[:1] == [name] and len(words) > 3:
+            options = [option for option in words[3].split(",") if option != "nofail"]
+            line = " ".join([*words[:3], ",".join(options)]) + "\n"
+        lines.append(line)
+    return "".join(lines)
 
 
 def reencrypt(device: str, *options: str, secret: bytes, cwd: Path | None = None) -> None:
