@@ -68,7 +68,7 @@ class Store:
             StoreError: the database refused; nothing was kept.
         """
         with self._transaction(writes=True) as connection:
-            run = _inserted(connection, insert(tables.runs).values(rows.run_row(audit)))
+            run = _inserted(connection, insert(tables.runs), rows.run_row(audit))
             for part in audit.endpoints:
                 _save_endpoint(connection, part, run, audit.commune, audit.profile, audit.finished_at)
         return run
@@ -80,7 +80,7 @@ class Store:
         """
         started = replace(audit, complete=False)
         with self._transaction(writes=True) as connection:
-            run = _inserted(connection, insert(tables.runs).values(rows.run_row(started)))
+            run = _inserted(connection, insert(tables.runs), rows.run_row(started))
         return Recording(self.database, run, started)
 
     def latest(self, commune: str) -> Audit | None:
@@ -205,8 +205,8 @@ def _endpoint_state(
     )
 
 
-def _inserted(connection: Connection, statement: Any) -> int:
-    key: Any = connection.execute(statement).inserted_primary_key
+def _inserted(connection: Connection, statement: Any, values: dict[str, Any]) -> int:
+    key: Any = connection.execute(statement, values).inserted_primary_key
     return int(key[0])
 
 
@@ -217,8 +217,8 @@ def _save_endpoint(
     if part.evidence is not None and part.rejudged_at is None:  # what is judged again is there already
         body = {"commune": commune, "digest": row["digest"], "body": rows.pack_evidence(part.evidence)}
         # Another audit may keep the same output at this moment: both are right.
-        connection.execute(_insert_new(connection)(tables.evidence).values(body).on_conflict_do_nothing())
-    key = _inserted(connection, insert(tables.endpoint_audits).values(row))
+        connection.execute(_insert_new(connection)(tables.evidence).on_conflict_do_nothing(), body)
+    key = _inserted(connection, insert(tables.endpoint_audits), row)
     if part.findings:
         _save_findings(connection, [rows.finding_values(finding, key) for finding in part.findings])
 
