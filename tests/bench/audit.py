@@ -141,14 +141,22 @@ def _page(workspace: Workspace, profile: str) -> Spent:
 
 
 def _collect(workspace: Workspace, profile: str) -> Spent:
-    """Only ask, in a process of its own, as the peer is one."""
+    """Only ask, in a process of its own and of the same list, as the peer does."""
     names = [probe.name for probe in _probes(workspace, profile)]
-    command = [sys.executable, "-m", "tests.bench._collect", str(workspace.root), str(PARALLEL), *names]
-    return _spent(lambda: _quietly(command))
+    command = [sys.executable, "-m", "tests.bench._collect", str(PARALLEL), _ACCOUNT]
+    command += [str(workspace.management_key), str(workspace.commune("banc").known_hosts), *names]
+    listed = _listed(workspace, ENDPOINTS)
+    return _spent(lambda: _quietly(command, listed))
 
 
-def _quietly(command: list[str]) -> None:
-    subprocess.run(command, capture_output=True, check=True)
+def _listed(workspace: Workspace, count: int) -> bytes:
+    """Name, address and port of each endpoint, a line each."""
+    ways = list(reach.routes(workspace, load(workspace, "banc")).values())[:count]
+    return "".join(f"{way.alias} {way.address} {way.port}\n" for way in ways).encode()
+
+
+def _quietly(command: list[str], listed: bytes) -> None:
+    subprocess.run(command, input=listed, capture_output=True, check=True)
 
 
 def _check_audit(workspace: Workspace, count: int) -> None:
@@ -163,8 +171,7 @@ def _check_audit(workspace: Workspace, count: int) -> None:
 
 
 def _peer_ssh(workspace: Workspace, collector: Path, count: int) -> Spent:
-    ways = list(reach.routes(workspace, load(workspace, "banc")).values())[:count]
-    lines = "".join(f"{way.alias} {way.address} {way.port}\n" for way in ways)
+    listed = _listed(workspace, count)
     # $0 is the collector, $1 to $3 one line of the list. The key exchange is ours, not OpenSSH's dearer first choice.
     each = (
         f"exec ssh -F none -i {workspace.management_key} -o IdentitiesOnly=yes -o BatchMode=yes"
@@ -174,7 +181,7 @@ def _peer_ssh(workspace: Workspace, collector: Path, count: int) -> Spent:
     command = ["xargs", f"-P{PARALLEL}", "-L1", "sh", "-c", each, str(collector)]
 
     def work() -> None:
-        done = subprocess.run(command, input=lines.encode(), capture_output=True, check=True)
+        done = subprocess.run(command, input=listed, capture_output=True, check=True)
         assert done.stdout.count(b" end ") >= count
 
     return _spent(work)
