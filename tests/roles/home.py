@@ -147,6 +147,13 @@ class Home:
     def unplug(self, interface: str) -> None:
         self.laptop.sh(f"ip link delete {interface}")
 
+    def network_changed(self, interface: str) -> None:
+        """Do what NetworkManager does once a network is there: call the role's own file."""
+        stand_in = self.folder / "systemd-run"  # where there is no systemd: run it, here and at once
+        stand_in.write_text('#!/bin/sh\nshift 4\nexec "$@"\n', encoding="utf-8")
+        stand_in.chmod(0o755)
+        self.laptop.sh(f"PATH={self.folder}:$PATH /etc/NetworkManager/dispatcher.d/60-nomade-vpn {interface} up")
+
     def start_over(self) -> None:
         """Bring laptop and routers back to how they were built: rules in force, no cable, no tunnel, no program."""
         while self.laptop.started:

@@ -12,9 +12,6 @@ from tests.roles.test_home_networks import carries, told, transferred
 
 pytestmark = pytest.mark.lab  # root, ip, nft, wireguard-go and tayga
 
-# What NetworkManager does when the laptop is in another network: the role's own file, with its words.
-NETWORK_CHANGED = "/etc/NetworkManager/dispatcher.d/60-nomade-vpn {interface} up"
-
 
 @pytest.fixture(scope="module")
 def street(house: Home) -> Home:
@@ -86,12 +83,12 @@ def test_a_session_goes_on_from_a_network_with_ipv4_to_one_without_and_back(six:
 
     six.unplug("up-hotel")
     home_six.plug_in(six)
-    six.laptop.sh(NETWORK_CHANGED.format(interface=INTERFACE))
+    six.network_changed(INTERFACE)
     goes_on("without")
     assert endpoint(six).startswith(f"[{TRANSLATED}]")
     six.unplug(INTERFACE)
     six.plug_in("hotel")
-    six.laptop.sh(NETWORK_CHANGED.format(interface="up-hotel"))
+    six.network_changed("up-hotel")
     goes_on("with")
     assert not endpoint(six).startswith("[")
 

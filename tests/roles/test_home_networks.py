@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 
 import pytest
@@ -32,6 +33,11 @@ def carries(home: Home, place: str) -> None:
     assert home.shaken(15)
 
 
+def size(home: Home) -> int:
+    (link,) = json.loads(home.laptop.sh("ip -json link show dev wg-nomade"))
+    return int(link["mtu"])
+
+
 def told(home: Home) -> dict[str, str]:
     return read(home.laptop.sh(DIAGNOSE))
 
@@ -59,11 +65,22 @@ def test_a_network_of_small_packets_carries_whole_transfers(home: Home, broken: 
         carries(home, "hotel")
         if broken:
             assert told(home)["large_packets"] == "lost"
-            home.laptop.sh("ip link set wg-nomade mtu 1200")  # vpn_client_mtu: 1200
+            home.network_changed("up-hotel")
+            assert size(home) == 1200
             assert told(home)["large_packets"] == "pass"
+        else:
+            home.network_changed("up-hotel")
+            assert size(home) == 1420
         assert transferred(home, 300_000) == 300_000
     finally:
         home["carrier"].sh("ip link set in1 mtu 1500; nft delete table inet trial 2> /dev/null || true")
+
+
+def test_packets_are_large_again_in_a_network_that_carries_them(home: Home) -> None:
+    carries(home, "hotel")
+    home.laptop.sh("ip link set wg-nomade mtu 1200")  # of another network
+    home.network_changed("up-hotel")
+    assert size(home) == 1420
 
 
 def test_the_gateway_reaches_the_laptop_behind_two_translations_that_forget_quickly(home: Home) -> None:
