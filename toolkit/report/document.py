@@ -180,6 +180,7 @@ class _Builder:
         self._history = history
         self._as_of = as_of
         self._said: dict[str, tuple[str, str, str, tuple[tuple[str, tuple[str, ...]], ...], str | None]] = {}
+        self._by_kind: dict[str, list[Control]] = {}
         self._waivers: dict[str, list[Waiver]] = {}
         for item in waivers:
             self._waivers.setdefault(item.control, []).append(item)
@@ -208,14 +209,16 @@ class _Builder:
         )
 
     def _applying(self, kind: str) -> list[Control]:
-        return [control for control in self._controls.values() if kind in control.applies_to]
+        if kind not in self._by_kind:
+            self._by_kind[kind] = [control for control in self._controls.values() if kind in control.applies_to]
+        return self._by_kind[kind]
 
     def _lines(self, known: EndpointState, last: EndpointAudit, kind: str, stale: bool) -> tuple[Line, ...]:
         found = {finding.control: finding for finding in last.findings if finding.control in self._controls}
         for control in () if self._as_of else self._applying(kind):
             # A control that is newer than the evidence's judgement was not met by it: nobody looked.
-            unasked = Finding(last.endpoint, control.id, control.severity, Verdict.ERROR, "not_asked")
-            found.setdefault(control.id, unasked)
+            if control.id not in found:
+                found[control.id] = Finding(last.endpoint, control.id, control.severity, Verdict.ERROR, "not_asked")
         judged = [declared.as_of(finding, self._now.date()) for finding in found.values()]
         lines = [self._line(finding, kind, known.since.get(finding.control), stale) for finding in judged]
         return tuple(sorted(lines, key=_line_order))
@@ -256,11 +259,12 @@ class _Builder:
         return self._said[name]
 
 
-_VERDICT_ORDER = [Verdict.FAIL, Verdict.ERROR, Verdict.MANUAL, Verdict.PASS, Verdict.NOT_APPLICABLE]
+_VERDICTS = (Verdict.FAIL, Verdict.ERROR, Verdict.MANUAL, Verdict.PASS, Verdict.NOT_APPLICABLE)
+_VERDICT_ORDER = {verdict: place for place, verdict in enumerate(_VERDICTS)}
 
 
 def _line_order(line: Line) -> tuple[int, bool, int, str]:
-    return _VERDICT_ORDER.index(line.verdict), line.waived, -line.severity.rank, line.control
+    return _VERDICT_ORDER[line.verdict], line.waived, -line.severity.rank, line.control
 
 
 def _post(post: RosterPost, machines: Mapping[str, Machine]) -> Post:
