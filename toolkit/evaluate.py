@@ -11,6 +11,7 @@ from toolkit import declared
 from toolkit.catalogue import Catalogue, Control, Expectation, Operand, Question
 from toolkit.finding import Check, Evidence, Finding, Section, SectionStatus, Verdict
 from toolkit.fleet.declarations import Declaration
+from toolkit.once import Once
 from toolkit.probes import Probe, registry
 
 _SHORT = 32_768
@@ -81,9 +82,20 @@ def applicable(control: Control, subject: Subject) -> bool:
 
 def probes_for(catalogue: Catalogue, profile: str, subject: Subject) -> tuple[Probe, ...]:
     """Return the probes whose answers the profile needs of this endpoint, in order of name."""
-    controls = (item for item in catalogue.selected(profile) if applicable(item, subject))
-    names = {control.audit.probe for control in controls if control.audit}
-    return tuple(registry()[name] for name in sorted(names))
+    needs, known = _asked(catalogue.selected(profile))
+    alike = subject.kind, frozenset(name for name in needs if subject.fleet.get(name))
+    if alike not in known:
+        controls = (item for item in catalogue.selected(profile) if applicable(item, subject))
+        names = {control.audit.probe for control in controls if control.audit}
+        known[alike] = tuple(registry()[name] for name in sorted(names))
+    return known[alike]
+
+
+# For the controls of a profile: the facts any of them needs, and what endpoints of a kind with some of these are asked.
+_Alike = tuple[str, frozenset[str]]
+_asked = Once[tuple[Control, ...], tuple[frozenset[str], dict[_Alike, tuple[Probe, ...]]]](
+    lambda controls: (frozenset(name for control in controls for name in control.needs), {}), size=64
+)
 
 
 def judge_text(control: Control, text: str, subject: Subject) -> Finding:
