@@ -101,6 +101,26 @@ def test_other_kinds_and_machines_outside_a_post_are_not_applicable() -> None:
     assert (alone.verdict, alone.reason) == (Verdict.NOT_APPLICABLE, "no_post")
 
 
+def test_equal_answers_of_two_machines_are_judged_by_what_each_is_set_to() -> None:
+    asked = [item for item in CATALOGUE.controls.values() if item.audit and item.examples]
+    own = [item for item in asked if item.audit and not item.audit.asks_all_alike]
+    assert 0 < len(own) < len(asked)
+    for control in own:
+        assert control.examples
+        known, text = control.examples, control.examples.passing[0]
+        set_up = subject(settings=SETTINGS | known.settings, fleet=FLEET | known.fleet)
+        assert judge_text(control, text, set_up).verdict is Verdict.PASS, control.id
+        assert judge_text(control, text, Subject("other", "laptop")).verdict is not Verdict.PASS, control.id
+
+
+def test_a_control_that_asks_the_same_of_all_compares_an_answer_once() -> None:
+    one, other = (
+        findings(evidence(sshd=section("sshd", ROOT_REFUSED)), subject())["ssh-root-login-refused"] for _ in "12"
+    )
+    assert one == other
+    assert one.checks is other.checks
+
+
 NO_DESKTOP = "desktop none\nsession openbox\nend\n"
 
 
