@@ -8,6 +8,7 @@ from tests.roles import home_six
 from tests.roles.home import PYTHON, TELEWORKER, Home
 from tests.roles.home_files import OFFICE_PC, TUNNEL_PORT
 from tests.roles.home_six import INTERFACE, TRANSLATED
+from tests.roles.test_fail_closed import talking
 from tests.roles.test_home_networks import carries, told, transferred
 
 pytestmark = pytest.mark.lab  # root, ip, nft, wireguard-go and tayga
@@ -34,7 +35,7 @@ def test_the_tunnel_comes_up_through_a_translation_and_nothing_goes_beside_it(si
     neighbours = "icmp6 and ip6[40] >= 133 and ip6[40] <= 136"
     multicast = "ip6 and ip6[6] == 0"
     beside = f"not ((dst host {TRANSLATED} and udp dst port {TUNNEL_PORT}) or ({neighbours}) or ({multicast}))"
-    with six.captured(INTERFACE, beside) as packets:
+    with six.captured(INTERFACE, beside) as packets, talking(six):
         six.start_tunnel("laptop")
         assert six.shaken(15)
         assert endpoint(six) == f"[{TRANSLATED}]:{TUNNEL_PORT}"
