@@ -37,7 +37,9 @@ def site(home: Home) -> Iterator[Site]:
     home.start_tunnel("laptop")
     start_other(home)
     yield made
-    home["neighbour"].started.pop().kill()
+    tunnel = home["neighbour"].started.pop()
+    tunnel.kill()
+    tunnel.communicate()
     home["neighbour"].sh("ip route delete default")
     made.clear()
 
