@@ -6,8 +6,8 @@ import re
 from dataclasses import replace
 
 from tests.report.sample import VALMONT, VALMONT_STATE, report
-from toolkit.finding import Verdict
-from toolkit.report import Look, render
+from toolkit.finding import Severity, Verdict
+from toolkit.report import Look, render, wording
 
 
 def test_equal_lines_keep_the_name_and_the_evidence_of_their_machine() -> None:
@@ -24,6 +24,19 @@ def test_equal_lines_keep_the_name_and_the_evidence_of_their_machine() -> None:
     assert len(set(linked)) == len(machines)
     assert all(f'id="{anchor}"' in page for anchor in linked)
     assert not set("\ue000\ue001\x1b") & set(page)
+
+
+def test_a_line_that_was_judged_by_an_older_catalogue_keeps_its_severity() -> None:
+    one = report(VALMONT, VALMONT_STATE)
+    line, source = next((line, item) for item in one.machines for line in item.lines if line.is_open)
+    machines = tuple(
+        replace(source, name=severity, lines=(replace(line, severity=severity),))
+        for severity in (Severity.LOW, Severity.MEDIUM)
+    )
+    page = str(render([replace(one, machines=machines, posts=(), actions=())], "html", Look()))
+    said = re.findall(r'<span class="how">(.*?)</summary>', page)
+    assert len(said) == len(machines)
+    assert all(wording.severity(machine.lines[0].severity, one.language) in " ".join(said) for machine in machines)
 
 
 def test_the_page_of_many_machines_names_what_is_met_and_keeps_the_evidence_of_what_is_not() -> None:

@@ -63,8 +63,17 @@ class View:
         for line in lines:
             anchor = self.evidence_anchor(machine, line.probe) or ""
             day = dates.day(line.since, self.report.language) if line.since else ""
-            same = (line.control, line.verdict, line.reason, line.detail, line.waived, line.stale, id(line.waiver))
-            key = (*same, self._compared(line.checks), day, bool(anchor))
+            same = (
+                line.control,
+                line.severity,
+                line.probe,
+                line.verdict,
+                line.reason,
+                line.detail,
+                line.waived,
+                line.stale,
+            )
+            key = (*same, id(line.waiver), self._compared(line.checks), day, bool(anchor))
             if key not in self._shared:
                 self._shared[key] = str(render(line, _NAME, _ANCHOR if anchor else "", self.is_detailed))
             said.append(self._shared[key].replace(_NAME, name).replace(_ANCHOR, anchor))
