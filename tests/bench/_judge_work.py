@@ -26,8 +26,8 @@ _ANSWERS = Path(__file__).parent.parent / "probes" / "data"
 def _evidence(endpoint: Endpoint, at: datetime, known: dict[str, Any]) -> Evidence:
     """Return real outputs of a machine of this kind.
 
-    All of a kind answer alike, as machines set up by the same roles nearly do: what is worked out once for equal answers
-    counts for more here than in a real fleet. Where no two answers are equal, a verdict costs three times as much.
+    All of a kind answer alike, as machines set up by the same roles nearly do: what is worked out once for equal
+    answers counts for more here than in a real fleet. Where no two are equal, a verdict costs three times as much.
     """
     sections = {
         name: Section(name, SectionStatus.OK, 0, text) for name, text in known[endpoint.kind.value]["answers"].items()
