@@ -10,8 +10,9 @@ from tests.bench import Row, compare
 from tests.roles.home import Home, standing
 
 GOAL = 1 / 0.9  # time for the same amount: at least 90 % of the throughput
-_ROUNDS = 5
-_SECONDS = 3
+# Many short transfers: what else the machine does falls on some of them, and the best of each kind are compared.
+_ROUNDS = 8
+_SECONDS = 2
 _SERVICE = "192.168.1.10", 443  # a declared application: reached through the rules, not around them
 
 
