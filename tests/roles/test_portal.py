@@ -14,9 +14,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.programs import module_of
 from tests.roles.home import PLACES, PYTHON, RELAY, TELEWORKER, Home
 from tests.roles.home_files import INTERNET, RELAY_OF_SYSTEMD, TUNNEL_PORT
 from tests.roles.portal_page import LOG_IN, PORTAL
+from toolkit.paths import roles_dir
 
 pytestmark = pytest.mark.lab  # root, ip, nft and wireguard-go
 
@@ -270,3 +272,20 @@ def test_who_leaves_closes_it_and_ends_the_browser(hotel: Home, screen: list[str
         assert time.monotonic() < deadline
         time.sleep(0.2)
     assert not through(hotel, RELAY)
+
+
+@pytest.mark.parametrize(
+    ("place", "shown"),
+    [
+        ("https://portail.test/login?x=1", "https://portail.test/login?x=1"),
+        ("/login", "http://essai.test/login"),
+        ("", "http://essai.test/nm"),
+        ("--gpu-launcher=xcalc", "http://essai.test/--gpu-launcher=xcalc"),
+        ("file:///etc/passwd", "http://essai.test/nm"),
+        ("javascript:alert(1)", "http://essai.test/nm"),
+        ("http://[::1", "http://essai.test/nm"),
+        ("http://portail.test/a b\tc", "http://essai.test/nm"),
+    ],
+)
+def test_a_hostile_portal_chooses_a_page_of_the_web_and_no_option_of_the_browser(place: str, shown: str) -> None:
+    assert module_of(roles_dir() / "vpn_client/files/nomade_portal.py").web_page("http://essai.test/nm", place) == shown

@@ -8,6 +8,7 @@ import contextlib
 import http.client
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -16,6 +17,7 @@ import sys
 import tempfile
 import threading
 import time
+import urllib.parse
 from pathlib import Path
 from typing import Any
 
@@ -97,7 +99,18 @@ def portal(port: int, settings: dict[str, Any]) -> str | None:
     if answer.status in (502, 504) and not body:
         raise OSError("no answer")
     free = answer.status in (200, 204) and settings["answer"].encode() in body
-    return None if free else answer.getheader("Location") or page
+    return None if free else web_page(page, answer.getheader("Location") or "")
+
+
+def web_page(page: str, place: str) -> str:
+    """Return where `page` sends to; `page` itself for what is not of the web: a portal may be hostile, and a browser
+    takes what begins with a hyphen for an option.
+    """
+    with contextlib.suppress(ValueError):
+        found = urllib.parse.urljoin(page, place)
+        if re.fullmatch(r"https?://[!-~]+", found):
+            return found
+    return page
 
 
 def browser(port: int, page: str, leaving: contextlib.ExitStack) -> subprocess.Popen[bytes] | None:
