@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import Nomade
+from tests.e2e.desk import Desk, sitting
 from tests.e2e.story import Story, tell
 from toolkit.lab.machines import Lab
 from toolkit.workspace import Workspace
@@ -29,3 +31,10 @@ def site(request: pytest.FixtureRequest) -> Lab:
     if apply.returncode != 0:
         pytest.fail(f"nomade apply ended with {apply.returncode}: {apply.stderr[-2000:]}")
     return story.lab
+
+
+@pytest.fixture(params=["pontlierre", "valsorbe"])
+def desk(site: Lab, request: pytest.FixtureRequest) -> Iterator[Desk]:
+    """A post of each commune, ready for a remote session."""
+    with sitting(site, request.param) as ready:
+        yield ready
