@@ -131,7 +131,7 @@ def test_a_role_that_others_include_is_entered_once() -> None:
         ({"msg": "", "stdout": "said here"}, "said here"),
         ({"msg": "MODULE FAILURE: see stderr", "module_stderr": "Traceback"}, "Traceback"),
         (
-            {"stderr": 'Traceback (most recent call last):\n  File "/usr/x", line 3\nKeyError: \'age\'\n'},
+            {"stderr": "Traceback (most recent call last):\n  File \"/usr/x\", line 3\nKeyError: 'age'\n"},
             "a program of Nomade broke off, see the log: KeyError: 'age'",
         ),
         ({"results": [{"msg": "fine"}, {"failed": True, "msg": "second"}]}, "second"),
