@@ -44,12 +44,12 @@ Verdicts = dict[str, str]
 
 @pytest.fixture(scope="module")
 def old(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    """A laptop on Debian 12, started."""
+    """A laptop on Debian 12 and its gateway, started: once closed, the laptop has its packages through the tunnel."""
     lab = Lab(readdress(paths.demo_dir(), tmp_path_factory.mktemp("upgrade") / "w", free_block()))
     public = lab.workspace.commune(COMMUNE).public
     public.mkdir(parents=True, exist_ok=True)
     try:
-        lab.up([HOST])
+        lab.up([GATEWAY, HOST])
         yield lab
     finally:
         if os.environ.get("KEEP") != "1":
@@ -57,7 +57,7 @@ def old(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
 
 
 def set_up(lab: Lab, nomade: Nomade) -> None:
-    keys = lab.workspace.state / "lab"
+    keys, both = lab.workspace.state / "lab", f"{GATEWAY},{HOST}"
     for words in (
         ("inventory", "generate"),
         (
@@ -65,13 +65,13 @@ def set_up(lab: Lab, nomade: Nomade) -> None:
             "-c",
             COMMUNE,
             "-l",
-            HOST,
+            both,
             "--known-hosts",
             f"{keys}/known_hosts",
             "--key",
             f"{keys}/bootstrap_ed25519",
         ),
-        ("apply", "-c", COMMUNE, "-l", HOST),
+        ("apply", "-c", COMMUNE, "-l", both),
     ):
         done = nomade(lab.workspace, *words)
         assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
@@ -143,7 +143,7 @@ def fresh(lab: Lab, nomade: Nomade) -> Verdicts:
         path.unlink(missing_ok=True)
     for path in folder.escrow.glob("*"):
         path.unlink()
-    lab.up([HOST])
+    lab.up([GATEWAY, HOST])
     assert run(lab, "cat /etc/debian_version").startswith("13")
     set_up(lab, nomade)
     return verdicts(lab, nomade)
