@@ -21,11 +21,13 @@ Done = subprocess.CompletedProcess[str]
 
 # What the controls of a machine are proven with. Everything else of the site is proven in containers.
 ROLES = "kernel,audit_log,disk_encryption"
-# A laptop as found: user data beside the encrypted root, swap in clear; what Debian 12 or 13 has in order is spoilt.
+# A laptop as found: user data beside the encrypted root, swap in clear, an old disk nobody uses; what Debian 12 or 13
+# has in order is spoilt.
 NEGLECT = """
 set -eu
 mkfs.ext4 -q -b 4096 /dev/vdb
 mkswap -q /dev/vdc
+mkfs.ext4 -q /dev/vdd
 echo "UUID=$(blkid -s UUID -o value /dev/vdb) /srv/donnees ext4 defaults 0 2" >> /etc/fstab
 echo "UUID=$(blkid -s UUID -o value /dev/vdc) none swap sw 0 0" >> /etc/fstab
 mkdir -p /srv/donnees /run/nomade
@@ -120,6 +122,7 @@ def tell(story: Story, nomade: Callable[..., Done]) -> None:
     stage("audit-before", "audit", *here, "--format", "json")
     stage("apply", "apply", *here, "--tags", ROLES)
     story.digests.append(story.shell(DIGEST))
+    story.shell("wipefs --quiet --all /dev/vdd")  # a person decides what is on a disk that nothing mounts
     start = time.monotonic()
     story.cut_and_boot()
     story.shell("for i in $(seq 60); do mountpoint -q /srv/donnees && exit 0; sleep 1; done; exit 1")
