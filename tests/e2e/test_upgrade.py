@@ -137,9 +137,9 @@ def test_f081_an_upgraded_laptop_converges_and_passes_as_a_new_one(old: Lab, nom
 
 def fresh(lab: Lab, nomade: Nomade) -> Verdicts:
     """Return the verdicts of a laptop of the same name that was installed with Debian 13."""
-    engine.run("rm", "--force", "--volumes", lab.container(HOST))
+    engine.run("rm", "--force", "--volumes", lab.container(GATEWAY), lab.container(HOST))
     folder = lab.workspace.commune(COMMUNE)
-    for path in (folder.enrolment, folder.known_hosts, *folder.public.glob(f"{HOST}.*")):
+    for path in (folder.enrolment, folder.known_hosts, *folder.public.glob(f"{COMMUNE}-*.*")):
         path.unlink(missing_ok=True)
     for path in folder.escrow.glob("*"):
         path.unlink()
