@@ -65,4 +65,5 @@ def parse(text: str) -> dict[str, object]:
     return {"refused": sorted(refused), "needed_blocked": sorted(blocked), "command_line": command_line}
 
 
-PROBE = Probe(name="kernel_modules", command=COMMAND, parse=parse)
+# On slow machines depmod's aliases, which modprobe prints all of, take longer than an answer usually may.
+PROBE = Probe(name="kernel_modules", command=COMMAND, parse=parse, timeout=30.0)
