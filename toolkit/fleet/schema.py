@@ -19,7 +19,8 @@ from toolkit.fleet.start import SCHEMA
 def text() -> str:
     """Return the schema as JSON text (draft 2020-12), the same for the same model."""
     schema: dict[str, Any] = {"$schema": "https://json-schema.org/draft/2020-12/schema", **Fleet.model_json_schema()}
-    models = {model.__name__: model for model in _below(Model)}
+    package = f"{__package__}."  # others build on the same base, and may have a model of the same name
+    models = {model.__name__: model for model in _below(Model) if model.__module__.startswith(package)}
     for name, definition in (*schema["$defs"].items(), (Fleet.__name__, schema)):
         for field, said in _said(models[name]).items() if name in models else ():
             key = models[name].model_fields[field].alias or field
