@@ -15,7 +15,10 @@ from tests.e2e.neglect import neglected
 from toolkit.lab.machines import Lab
 
 # What a commune may ask for and the demonstration does not: it works at night, and before anything was audited.
-RULES = '\nregime: {enforced: true, days: 3, hours: "00:00-23:59"}\nquarantine: true\n'
+RULES = """
+regime: {enforced: true, hours: "00:00-23:59", weekdays: [monday, tuesday, thursday]}
+quarantine: true
+"""
 Done = subprocess.CompletedProcess[str]
 Verdicts = dict[tuple[str, str], str]
 
@@ -88,7 +91,8 @@ def ruled(lab: Lab) -> Iterator[None]:
     try:
         for path, text in before.items():
             lines = [line for line in text.splitlines() if not line.startswith("regime:")]
-            path.write_text("\n".join(lines) + RULES, encoding="utf-8")
+            asked = "\n".join(lines).replace("everyone: true}", "everyone: true, maintenance: true}") + RULES
+            path.write_text(asked, encoding="utf-8")
         yield
     finally:
         for path, text in before.items():
