@@ -124,7 +124,7 @@ class Laptop:
         return {item["uuid"]: item for item in asked}
 
     def steps(self) -> list[Callable[[], object]]:
-        """Return what an apply does, in its order: roles/disk_encryption/tasks/escrow.yml and keep.yml."""
+        """Return what an apply does, in its order: roles/disk_encryption/tasks/escrow.yml, keep.yml and headers.yml."""
         kept = [self._keep_header, self._keep_age, self._keep_json]
         return [lambda: self.call("make"), *kept, self._confirm, self._forget]
 
