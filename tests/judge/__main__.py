@@ -39,12 +39,7 @@ def judge(lab: Lab) -> None:
     """Judge the bare laptop, apply, judge it again, write the page."""
     laptop = Laptop(lab, LAPTOP)
     guide, content = profiles(Laptop(lab, PACKAGES))
-    keys = lab.workspace.state / "lab"
-    nomade(lab, "inventory", "generate")
-    nomade(
-        lab, "enroll", "-c", COMMUNE, "--known-hosts", str(keys / "known_hosts"),
-        "--key", str(keys / "bootstrap_ed25519"),
-    )  # fmt: skip
+    enrol(lab)
     versions = {"OpenSCAP": openscap.install(laptop, content), _GUIDE: guide}
     before, versions["Lynis"] = verdicts(lab, laptop)
     versions["ssh-audit"] = others.ssh_audit_version()
@@ -57,6 +52,16 @@ def judge(lab: Lab) -> None:
     _, after.lynis_usb_guard = others.lynis(laptop)
     print(f"Lynis with USBGuard: {after.lynis_usb_guard}")
     write(render(before, after, versions, today))
+
+
+def enrol(lab: Lab) -> None:
+    """Hand the commune's machines over to the toolkit."""
+    keys = lab.workspace.state / "lab"
+    nomade(lab, "inventory", "generate")
+    nomade(
+        lab, "enroll", "-c", COMMUNE, "--known-hosts", str(keys / "known_hosts"),
+        "--key", str(keys / "bootstrap_ed25519"),
+    )  # fmt: skip
 
 
 def switch_usb_guard_on(lab: Lab) -> None:

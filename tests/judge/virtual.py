@@ -12,7 +12,7 @@ import tempfile
 from pathlib import Path
 
 from tests.judge import Laptop, others, page
-from tests.judge.__main__ import COMMUNE, LAPTOP, NEIGHBOUR, PACKAGES, nomade
+from tests.judge.__main__ import COMMUNE, LAPTOP, NEIGHBOUR, PACKAGES, enrol, nomade
 from toolkit import paths
 from toolkit.lab.machines import Lab
 from toolkit.lab.readdress import free_block, readdress
@@ -43,12 +43,7 @@ def judge(lab: Lab) -> None:
     laptop.run("sh", "-c", "apt-get -qq update && apt-get -qq install lynis && mkdir -p /root/judge", timeout=_SECONDS)
     version, before = others.lynis(laptop, timeout=_SECONDS)
     print(f"Lynis {version} before: {before}", flush=True)
-    keys = lab.workspace.state / "lab"
-    nomade(lab, "inventory", "generate")
-    nomade(
-        lab, "enroll", "-c", COMMUNE, "--known-hosts", str(keys / "known_hosts"),
-        "--key", str(keys / "bootstrap_ed25519"),
-    )  # fmt: skip
+    enrol(lab)
     nomade(lab, "apply", "-c", COMMUNE, timeout=_SECONDS)
     _, after = others.lynis(laptop, timeout=_SECONDS)
     print(f"Lynis {version} after: {after}", flush=True)
