@@ -18,8 +18,8 @@ NEEDED = frozenset((
     "bluetooth", "btusb", "cdc_ether", "fuse", "hid", "nf_tables", "overlay", "r8152", "snd", "snd_usb_audio",
     "squashfs", "thunderbolt", "uas", "usb_storage", "usbhid", "usblp", "uvcvideo", "vfat", "wireguard",
 ))  # fmt: skip
-# Of a kernel that is not there modprobe prints the configuration only: not the forty thousand aliases that it looks up one
-# by one, for half a minute on a slow machine with Debian 12.
+# Of a kernel that is not there modprobe prints the configuration only, without forty thousand aliases,
+# which a slow machine with Debian 12 looks up for half a minute.
 COMMAND = f"""
 if command -v modprobe > /dev/null; then
   modprobe -c -S none | grep -E '^(install|blacklist) '
