@@ -6,6 +6,8 @@ import datetime
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from tests.conftest import run_nomade
@@ -22,16 +24,24 @@ NEIGHBOUR = "pontlierre-bureau-1"
 _GUIDE = "ssg-debian"
 
 
-def main() -> int:
-    """Run everything and return the exit code."""
+@contextmanager
+def bench(more: str = "") -> Iterator[Lab]:
+    """Give a lab of its own, nothing started, with `more` in its lab.yml; ended afterwards."""
     with tempfile.TemporaryDirectory(prefix="nomade-judge-") as folder:
-        workspace = readdress(paths.demo_dir(), Path(folder) / "workspace", free_block())
-        lab = Lab(workspace)
+        lab = Lab(readdress(paths.demo_dir(), Path(folder) / "workspace", free_block()))
+        with (lab.workspace.root / "lab.yml").open("a", encoding="utf-8") as file:
+            file.write(more)
         try:
-            lab.up([PACKAGES, LAPTOP, NEIGHBOUR], progress=print)
-            judge(lab)
+            yield lab
         finally:
             lab.down()
+
+
+def main() -> int:
+    """Run everything and return the exit code."""
+    with bench() as lab:
+        lab.up([PACKAGES, LAPTOP, NEIGHBOUR], progress=print)
+        judge(lab)
     return 0
 
 

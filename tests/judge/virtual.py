@@ -8,14 +8,10 @@ from __future__ import annotations
 
 import datetime
 import sys
-import tempfile
-from pathlib import Path
 
 from tests.judge import Laptop, others, page
-from tests.judge.__main__ import COMMUNE, LAPTOP, NEIGHBOUR, PACKAGES, enrol, nomade
-from toolkit import paths
+from tests.judge.__main__ import COMMUNE, LAPTOP, NEIGHBOUR, PACKAGES, bench, enrol, nomade
 from toolkit.lab.machines import Lab
-from toolkit.lab.readdress import free_block, readdress
 
 _HARDWARE = "{encrypted_root: true, processors: 1}"
 _SECONDS = 5400
@@ -23,17 +19,10 @@ _SECONDS = 5400
 
 def main() -> int:
     """Run everything and return the exit code."""
-    with tempfile.TemporaryDirectory(prefix="nomade-judge-") as folder:
-        workspace = readdress(paths.demo_dir(), Path(folder) / "workspace", free_block())
-        with (workspace.root / "lab.yml").open("a", encoding="utf-8") as file:
-            file.write(f"virtual:\n  {LAPTOP}: {_HARDWARE}\n")
-        lab = Lab(workspace)
-        try:
-            lab.up([PACKAGES, NEIGHBOUR], progress=print)
-            lab.up([LAPTOP], progress=print, virtual=True)
-            judge(lab)
-        finally:
-            lab.down()
+    with bench(f"virtual:\n  {LAPTOP}: {_HARDWARE}\n") as lab:
+        lab.up([PACKAGES, NEIGHBOUR], progress=print)
+        lab.up([LAPTOP], progress=print, virtual=True)
+        judge(lab)
     return 0
 
 

@@ -20,11 +20,11 @@ from toolkit.i18n import _
 from toolkit.transport.known_hosts import KEY_TYPE, HostKey
 
 Identities = Sequence[pyrage.x25519.Identity]
-# What marks an identity file that is itself encrypted with a passphrase (`age-keygen | age -p -a`).
 # A header is 16 MiB unless somebody made it larger; more than this is none (its key slots take 128 MiB at most).
 _LARGEST = 160 * 2**20
 _LUKS2 = b"LUKS\xba\xbe\0\2"
 _UUID_AT = 168  # in the binary header: LUKS2 on-disk format, 2.1
+# What marks an identity file that is itself encrypted with a passphrase (`age-keygen | age -p -a`).
 _ENCRYPTED = (b"age-encryption.org/", b"-----BEGIN AGE ENCRYPTED FILE-----")
 
 
