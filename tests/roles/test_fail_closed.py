@@ -15,6 +15,7 @@ import pytest
 
 from tests.roles.home import PLACES, PYTHON, TELEWORKER, Home
 from tests.roles.home_files import INTERNET, OFFICE_PC, PUBLIC, TIME_SERVER, TUNNEL_PORT
+from tests.roles.session import Session
 
 pytestmark = pytest.mark.lab  # root, ip, nft and wireguard-go
 
@@ -150,25 +151,15 @@ def test_nothing_leaves_when_the_network_changes_and_the_session_goes_on(home: H
     interface = home.plug_in("home")
     home.start_tunnel("laptop")
     until_it_carries(home)
-    session = home.laptop.spawn(
-        PYTHON, "-c", "import socket,sys\nc = socket.create_connection(('192.168.1.20', 3389), 5); c.settimeout(30)\n"
-        "f = c.makefile('rw'); f.readline(); print('ready', flush=True)\n"
-        "for line in sys.stdin:\n    f.write(line); f.flush(); print(f.readline(), end='', flush=True)",
-        user=TELEWORKER,
-    )  # fmt: skip
-    assert session.stdin is not None
-    assert session.stdout is not None
-    assert session.stdout.readline() == "ready\n"
+    session = Session(home)
     with talking(home), nothing_beside(home, interface):
         home.laptop.sh(f"ip route delete default dev {interface}")
         other = home.plug_in("hotel")  # a dock's cable, while the Wi-Fi is still there
         with nothing_beside(home, other):
             time.sleep(1)
             home.laptop.sh(f"ip link set {interface} down")
-            session.stdin.write("still there\n")
-            session.stdin.flush()
             start = time.monotonic()
-            assert session.stdout.readline() == "still there\n"
+            session.goes_on("still there")
             assert time.monotonic() - start < 20
     assert until_it_carries(home) < 15
 

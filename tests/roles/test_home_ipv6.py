@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from tests.roles import home_six
-from tests.roles.home import PYTHON, TELEWORKER, Home
+from tests.roles.home import Home
 from tests.roles.home_files import OFFICE_PC, TUNNEL_PORT
 from tests.roles.home_six import INTERFACE, TRANSLATED
+from tests.roles.session import Session
 from tests.roles.test_fail_closed import talking
 from tests.roles.test_home_networks import carries, told, transferred
 
@@ -67,30 +68,16 @@ def test_a_laptop_says_that_its_network_has_no_ipv4_and_no_translation_either(si
 
 def test_a_session_goes_on_from_a_network_with_ipv4_to_one_without_and_back(six: Home) -> None:
     carries(six, "hotel")
-    session = six.laptop.spawn(
-        PYTHON, "-c", "import socket,sys\nc = socket.create_connection(('192.168.1.20', 3389), 5); c.settimeout(30)\n"
-        "f = c.makefile('rw'); f.readline(); print('ready', flush=True)\n"
-        "for line in sys.stdin:\n    f.write(line); f.flush(); print(f.readline(), end='', flush=True)",
-        user=TELEWORKER,
-    )  # fmt: skip
-    assert session.stdin is not None
-    assert session.stdout is not None
-    assert session.stdout.readline() == "ready\n"
-
-    def goes_on(word: str) -> None:
-        session.stdin.write(f"{word}\n")  # type: ignore[union-attr]
-        session.stdin.flush()  # type: ignore[union-attr]
-        assert session.stdout.readline() == f"{word}\n"  # type: ignore[union-attr]
-
+    session = Session(six)
     six.unplug("up-hotel")
     home_six.plug_in(six)
     six.network_changed(INTERFACE)
-    goes_on("without")
+    session.goes_on("without")
     assert endpoint(six).startswith(f"[{TRANSLATED}]")
     six.unplug(INTERFACE)
     six.plug_in("hotel")
     six.network_changed("up-hotel")
-    goes_on("with")
+    session.goes_on("with")
     assert not endpoint(six).startswith("[")
 
 
