@@ -11,6 +11,9 @@ from pathlib import Path
 import pytest
 
 from tests.escrow import volumes
+from toolkit.catalogue import load
+from toolkit.evaluate import Subject, judge_text
+from toolkit.finding import Verdict
 from toolkit.probes import registry
 from toolkit.probes.disk_unlock import COMMAND, parse
 
@@ -90,3 +93,9 @@ def test_a_header_that_asks_for_discards_at_every_opening_is_seen(tmp_path: Path
 def test_the_probe_runs_on_this_machine() -> None:
     text = subprocess.run(["sh", "-c", registry()["disk_unlock"].alone], capture_output=True, text=True, check=True)
     assert isinstance(parse(text.stdout)["discards"], list)
+
+
+def test_swap_of_a_boot_alone_is_no_volume_whose_discards_are_as_decided() -> None:
+    text = "volume swap /dev/sda4 /dev/urandom swap,discard\nopen swap allowed\nend\n"
+    subject = Subject("p1", "laptop", {"disk_encryption_discards": "refused"})
+    assert judge_text(load().controls["disk-discards-as-decided"], text, subject).verdict is Verdict.NOT_APPLICABLE

@@ -55,10 +55,10 @@ GIVES_AWAY = ("systemd-tpm2", "clevis")
 
 
 def parse(text: str) -> dict[str, object]:
-    """Return how many `volumes` are opened at boot, and what opens `alone`.
+    """Return how many `volumes` are opened at boot, how many of them are `lasting` (no swap of a boot), and more.
 
     `alone`: volumes with a key file, devices with a chip that needs no code. `discards`: what there is among the
-    volumes opened at boot: `allowed` (discards are handed on to the disk), `refused`, `mixed` (now one, from the next
+    lasting ones: `allowed` (discards are handed on to the disk), `refused`, `mixed` (now one, from the next
     boot on the other). A header that asks for discards at every opening counts for all, as it does not say its name.
     """
     volumes, alone = 0, []
@@ -86,6 +86,7 @@ def parse(text: str) -> dict[str, object]:
     states = {(at_boot[name] or flagged, now.get(name, at_boot[name] or flagged)) for name in at_boot}
     return {
         "volumes": volumes,
+        "lasting": len(at_boot),
         "alone": [*alone, *sorted(found)],
         "discards": sorted({_STATES.get(state, "mixed") for state in states}),
     }
