@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import pytest
+import yaml
 
 from tests.desktop.conftest import LAPTOPS, Hardened
 from toolkit.paths import roles_dir
 
 pytestmark = pytest.mark.lab
 
-FILE = roles_dir() / "vpn_client/templates/dispatcher.j2"
+ROLE = roles_dir() / "vpn_client"
+FILE = ROLE / "templates/dispatcher.j2"
 # In place of the role's program: what it was called for, and which way out of the new network there was by then.
 PROGRAM = r"""#!/bin/sh
 ways=$(ip -4 route show default; ip -6 route show default)
@@ -55,3 +57,26 @@ def test_network_manager_says_when_a_network_is_there(hardened: Hardened, host: 
     assert done.returncode == 0, done.stderr.decode()
     said = done.stdout.decode().split("\n")
     assert said == ["follow 10.20.0.1", "fit 10.20.0.1", "follow fd20::1", "fit fd20::1", ""]
+
+
+# $1: what the role runs once its files are there; $2: the file.
+NAMES = r"""
+file=/etc/NetworkManager/conf.d/60-nomade-vpn.conf
+trap 'rm -f "$file"; sh -euc "$1" sh make True' EXIT
+asked() { busctl --json=short get-property org.freedesktop.NetworkManager /org/freedesktop/NetworkManager/DnsManager \
+  org.freedesktop.NetworkManager.DnsManager Configuration; }
+printf %s "$2" > "$file"
+for action in check make make; do echo "$action $(sh -euc "$1" sh "$action" False 198.18.11.53)"; done
+asked
+"""
+
+
+@pytest.mark.parametrize("host", LAPTOPS)
+def test_network_manager_asks_names_where_the_commune_says_and_is_told_once(hardened: Hardened, host: str) -> None:
+    script = yaml.safe_load((ROLE / "vars/main.yml").read_text(encoding="utf-8"))["__vpn_client_names_script"]
+    file = "[global-dns]\n[global-dns-domain-*]\nservers=198.18.11.53\n"
+    done = hardened.lab.exec(host, ["sh", "-euc", NAMES, "sh", script, file])
+    assert done.returncode == 0, done.stderr.decode()
+    check, make, again, asked, *_end = done.stdout.decode().splitlines()
+    assert (check, make, again) == ("check changed", "make changed", "make ")
+    assert "198.18.11.53" in asked

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.e2e import filesystem
+from tests.e2e import filesystem, fleets
 from tests.e2e.neglect import neglected
 from toolkit.lab.machines import Lab
 
 # What a commune may ask for and the demonstration does not: it works at night.
-REGIME = 'regime: {enforced: true, hours: "00:00-23:59", weekdays: [monday, tuesday, thursday]}\n'
+MORE = 'regime: {enforced: true, hours: "00:00-23:59", weekdays: [monday, tuesday, thursday]}\nquarantine: true\n'
 Done = subprocess.CompletedProcess[str]
 Verdicts = dict[tuple[str, str], str]
 
@@ -70,26 +69,11 @@ def tell(lab: Lab, nomade: Callable[..., Done], artefacts: Path) -> Story:
     story.changed_by_plan = {host: filesystem.differences(before[host], after[host]) for host in hosts}
     stage("apply", "apply", everybody)
     stage("audit-after", "audit", everybody, "--format", "json")
-    with enforced(lab):
+    with fleets.rewritten(lab, fleets.with_line("regime:", MORE)):
         stage("audit-unenforced", "audit", everybody, *gateways, "--format", "json")
         stage("apply-enforced", "apply", everybody, *gateways, "--tags", "vpn_gateway_access")
         stage("audit-enforced", "audit", everybody, *gateways, "--format", "json")
+    stage("quarantine-off", "quarantine", "apply", everybody)
     stage("apply-unenforced", "apply", everybody, *gateways, "--tags", "vpn_gateway_access")
     stage("apply-again", "apply", everybody)
     return story
-
-
-@contextmanager
-def enforced(lab: Lab) -> Iterator[None]:
-    """Have every commune ask for days and hours; as before at the end."""
-    folders = [lab.workspace.commune(name) for name in lab.workspace.communes()]
-    before = {folder.fleet: folder.fleet.read_text(encoding="utf-8") for folder in folders}
-    try:
-        for path, text in before.items():
-            lines = text.splitlines(keepends=True)
-            asked = [REGIME if line.startswith("regime:") else line for line in lines]
-            path.write_text("".join(asked), encoding="utf-8")
-        yield
-    finally:
-        for path, text in before.items():
-            path.write_text(text, encoding="utf-8")

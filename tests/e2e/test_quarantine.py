@@ -8,8 +8,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from tests.e2e.fleets import rewritten
 from tests.e2e.network import reachable
-from tests.e2e.test_vpn_peers import COMMUNE, GATEWAY, LAPTOP, OFFICE_PC, Nomade, active, fleet_text, sh, until, verdict
+from tests.e2e.test_vpn_peers import COMMUNE, GATEWAY, LAPTOP, OFFICE_PC, Nomade, active, sh, until, verdict
 from toolkit import fleet
 from toolkit.fleet.parts import OfficePc
 from toolkit.lab.machines import Lab
@@ -31,6 +32,11 @@ def audit(lab: Lab, nomade: Nomade) -> tuple[set[str], str]:
     )
 
 
+def asked(text: str) -> str:
+    """Have the fleet file ask for quarantine, with a way to the updates."""
+    return text.replace("everyone: true}", "everyone: true, maintenance: true}") + "\nquarantine: true\n"
+
+
 @pytest.fixture
 def quarantined(site: Lab, nomade: Nomade) -> Iterator[Lab]:
     """The site with quarantine; what a container cannot pass is accepted. As it was before at the end."""
@@ -41,9 +47,7 @@ def quarantined(site: Lab, nomade: Nomade) -> Iterator[Lab]:
         fields = ("--reason", "banc", "--approver", "essai", "--until", tomorrow)
         assert nomade(site.workspace, "waiver", "add", control, "-c", COMMUNE, *fields).returncode == 0
     try:
-        with fleet_text(site, lambda text: text.replace("everyone: true}", "everyone: true, maintenance: true}")):
-            path = folder.fleet
-            path.write_text(path.read_text(encoding="utf-8") + "\nquarantine: true\n", encoding="utf-8")
+        with rewritten(site, asked, COMMUNE):
             yield site
         done = nomade(site.workspace, "quarantine", "apply", "-c", COMMUNE)  # off again
         assert done.returncode == 0, done.stderr

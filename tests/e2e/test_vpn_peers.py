@@ -9,13 +9,13 @@ import json
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from tests.e2e.fleets import rewritten, with_line
 from tests.e2e.network import reachable
 from toolkit import fleet
 from toolkit.fleet.addresses import load as load_addresses
@@ -126,18 +126,6 @@ def woken(lab: Lab) -> str:
     return sh(lab, LAPTOP, f"bash -c 'exec 3<> /dev/tcp/{address[GATEWAY]}/9; head -n 1 <&3'")
 
 
-@contextmanager
-def fleet_text(lab: Lab, change: Callable[[str], str]) -> Iterator[None]:
-    """Change the fleet file, and put it back."""
-    path = lab.workspace.commune(COMMUNE).fleet
-    before = path.read_text(encoding="utf-8")
-    path.write_text(change(before), encoding="utf-8")
-    try:
-        yield
-    finally:
-        path.write_text(before, encoding="utf-8")
-
-
 def test_each_peer_is_shown_as_it_is(site: Lab, nomade: Nomade) -> None:
     until(
         lambda: active(site), 200, "no handshake"
@@ -162,7 +150,8 @@ def test_adding_rotating_and_removing_cuts_no_transfer(site: Lab, nomade: Nomade
     folder = site.workspace.commune(COMMUNE)
     former = keys.known(folder).current[LAPTOP]
     spare = f"laptops:\n  - {{name: {SPARE}, os: debian-12, management: {{address: 192.0.2.9}}}}\n"
-    with fleet_text(site, lambda text: text.replace("laptops:\n", spare, 1)), Transfer(site) as transfer:
+    added_to = with_line("laptops:", spare)
+    with rewritten(site, added_to, COMMUNE), Transfer(site) as transfer:
         (folder.public / f"{SPARE}.wg.pub").write_text(STRANGER + "\n", encoding="utf-8")
         added = nomade(site.workspace, "vpn", "rotate", LAPTOP)
         assert added.returncode == 0, added.stderr
@@ -186,11 +175,8 @@ def test_outside_of_its_days_a_laptop_reaches_nothing_and_an_emergency_opens_at_
     other = days[(today + 3) % 7]
     regime = f'regime: {{enforced: true, grace: 0, hours: "00:00-23:59", weekdays: [{other}]}}\n'
 
-    def closed(text: str) -> str:
-        return "".join(regime if line.startswith("regime:") else line for line in text.splitlines(keepends=True))
-
     until(lambda: reachable(site, LAPTOP, target)[target], 60, "closed before it begins")
-    with fleet_text(site, closed):
+    with rewritten(site, with_line("regime:", regime), COMMUNE):
         assert nomade(site.workspace, "regime", "set", "emergency", "-c", COMMUNE).returncode == 0
         assert reachable(site, LAPTOP, target)[target]
         assert woken(site) == "sent"
