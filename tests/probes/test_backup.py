@@ -13,10 +13,16 @@ NOW = 1_795_555_361
 DAY = 86_400
 
 
-def answer(state: dict[str, Any], store: str = "null", service: str = "inactive") -> str:
+PLACE = {"address": "10.77.1.1", "port": 8022}
+
+
+def answer(
+    state: dict[str, Any], store: str = "null", service: str = "inactive", place: dict[str, Any] | None = None
+) -> str:
     timers = "".join(f"nomade-backup{part}.timer active enabled\n" for part in ("", "-drill"))
     services = f"nomade-backup.service {service} static\nnomade-backup-drill.service inactive static\n"
-    body = f"record\nnull\nstate\n{json.dumps(state)}\nstore\n{store}\nend\n"
+    settings = f"settings\n{json.dumps({'store': place})}\n" if place is not None else ""
+    body = f"{settings}record\nnull\nstate\n{json.dumps(state)}\nstore\n{store}\nend\n"
     return f"now {NOW}\n{timers}{services}{body}"
 
 
@@ -31,6 +37,26 @@ def test_the_repository_counts_more_than_what_the_endpoint_says() -> None:
 def test_the_snapshot_made_to_be_deleted_is_no_backup() -> None:
     test = json.dumps([{"time": "2026-11-24T21:20:49.386193207Z", "tags": ["deletion-test"]}])
     assert backup.parse(answer({}, test))["success_age_days"] == backup.NEVER
+
+
+def test_what_was_proven_of_another_store_is_not_proven_of_this_one() -> None:
+    proven = {
+        name: {"time": NOW, "started": NOW, "finished": NOW, "result": "ok"} for name in ("success", "run", "drill")
+    }
+    state = proven | {"restore": {"time": NOW}, "refusal": {"time": NOW}, "store": PLACE}
+    here = backup.parse(answer(state, place=PLACE))
+    assert (here["restore_age_days"], here["refusal_age_days"], here["last_drill"]) == (0, 0, "ok")
+    unnamed = {name: value for name, value in state.items() if name != "store"}
+    for known, place in (
+        (state, PLACE | {"address": "198.51.100.60"}),
+        (state, PLACE | {"port": 22}),
+        (unnamed, PLACE),
+    ):
+        found = backup.parse(answer(known, place=place))
+        assert {found[f"{name}_age_days"] for name in ("success", "restore", "refusal")} == {backup.NEVER}
+        assert (found["success_seen"], found["last_run"], found["last_drill"]) == ("never", "never", "never")
+    with pytest.raises(ValueError, match="without a store"):
+        backup.parse(answer(state, place={}))
 
 
 def test_a_date_in_the_future_is_no_date() -> None:

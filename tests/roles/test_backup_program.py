@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -204,6 +205,36 @@ def test_a_repository_that_is_gone_is_not_made_anew_in_silence(saved: Endpoint) 
     shutil.rmtree(saved.repository)
     assert saved.do("run") == 1
     assert saved.state["run"]["result"] == "no-repository"
+
+
+def named(endpoint: Endpoint, address: str, folder: str) -> None:
+    """Have the endpoint's settings name another store, which has its repositories in another folder."""
+    file = endpoint.root / "etc" / "settings.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"store": {"address": address, "port": 9}}))
+    ssh = Path(endpoint.program.repository.STORE[0])
+    ssh.write_text(re.sub(r"NOMADE_BACKUP_ROOT=\S+", f"NOMADE_BACKUP_ROOT={endpoint.root}/{folder}", ssh.read_text()))
+
+
+def test_another_store_gets_backups_and_proofs_of_its_own(saved: Endpoint) -> None:
+    assert saved.do("drill") == 0
+    assert saved.do("proven") == 0
+    first, other = saved.snapshots(), saved.root / "other"
+    other.mkdir()
+    named(saved, "127.0.0.2", "other")
+    assert saved.do("proven") == 1, "nothing is proven of a store that has nothing yet"
+    assert saved.do("drill") == 1
+    assert saved.state["drill"]["result"] == "no-backup"
+    assert saved.do("run") == 0, saved.state
+    assert saved.do("drill") == 0, saved.state
+    assert saved.do("proven") == 0
+    assert len(list((other / "poste-1" / saved.uuid / "snapshots").iterdir())) == 2
+    assert saved.snapshots() == first
+    shutil.rmtree(other / "poste-1" / saved.uuid)
+    assert saved.do("run") == 1
+    assert saved.state["run"]["result"] == "no-repository", "here too nothing is made anew in silence"
+    named(saved, "127.0.0.1", "store")
+    assert saved.do("run") == 0, saved.state
+    assert saved.snapshots() > first, "who comes back goes on with what is there"
 
 
 @pytest.mark.parametrize(

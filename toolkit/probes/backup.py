@@ -19,6 +19,8 @@ set -e
 read -r uuid <"$folder/repository"
 echo "now ${{now?}}"
 {ACTIVE_ENABLED}
+echo settings
+cat "$folder/settings.json"
 echo record
 grep -v '"ciphertext":' "/var/lib/nomade/secrets/$uuid.json" 2>/dev/null || echo null
 echo
@@ -38,25 +40,30 @@ echo end
 # nomade-backup-drill.timer active enabled
 # nomade-backup.service inactive static
 # nomade-backup-drill.service inactive static
+# settings
+# {"store": {"address": "10.77.1.1", "port": 8022}, …}
 # record
 # {"escrowed": "2026-11-24T21:10:00Z", "recipients": ["age1…", "age1…"], …}
 # state
 # {"run": {"started": 1795555018, "finished": 1795555033, "result": "ok", "said": ""},
-#  "success": {"time": 1795555031, …}, "drill": {…}, "restore": {"time": 1795555040, …}, "refusal": {"time": 1795555}}
+#  "success": {"time": 1795555031, …}, "drill": {…}, "restore": {"time": 1795555040, …}, "refusal": {"time": 1795555},
+#  "store": {"address": "10.77.1.1", "port": 8022}}
 # store
 # [{"time": "2026-11-24T22:10:31.1Z", "paths": ["/home", …], "tags": ["deletion-test"], …}]
 # end
 NEVER = 10**6  # days
 # A date later than this from now is no date; clocks that differ a little are.
 _TOLERANCE = 86400
-_PARTS = ("record", "state", "store")
+# The first came later than the others: stored evidence may be without it.
+_PARTS = ("settings", "record", "state", "store")
 
 
 def parse(text: str) -> dict[str, object]:
     """Return ages in days (a million: never), how the last run and drill ended, and whether the password is in escrow.
 
     `success_seen` says where the last success is known from: `store` (the repository itself) or `declared`. An attempt
-    that began and did not end is `running` while its service runs, else `interrupted`.
+    that began and did not end is `running` while its service runs, else `interrupted`. What the endpoint noted of
+    another store than the one it is set up for proves nothing.
     """
     if text.strip() == ABSENT:
         nothing: dict[str, object] = {"configured": False, "timers": False, "escrowed": False, "recipients": []}
@@ -65,7 +72,7 @@ def parse(text: str) -> dict[str, object]:
     head, parts = _split(whole(text))
     now = int(head["now"][0])
     timers = [head["nomade-backup.timer"], head["nomade-backup-drill.timer"]]
-    state, record = _mapping(parts["state"]), _mapping(parts["record"])
+    state, record = _known(parts), _mapping(parts["record"])
     success, seen = _success(now, state, parts["store"])
     recipients = record.get("recipients") or []
     return {
@@ -83,7 +90,8 @@ def parse(text: str) -> dict[str, object]:
 
 
 def _split(lines: list[str]) -> tuple[dict[str, list[str]], dict[str, Any]]:
-    places = [lines.index(name) if name in lines else -1 for name in _PARTS]
+    names = _PARTS if _PARTS[0] in lines else _PARTS[1:]
+    places = [lines.index(name) if name in lines else -1 for name in names]
     if -1 in places or places != sorted(places):
         raise ValueError("a part is missing")
     head = {words[0]: words[1:] for line in lines[: places[0]] if (words := line.split())}
@@ -91,7 +99,18 @@ def _split(lines: list[str]) -> tuple[dict[str, list[str]], dict[str, Any]]:
         raise ValueError("not the units that were asked for")
     ends = [*places[1:], len(lines)]
     bodies = ("\n".join(lines[start + 1 : end]) for start, end in zip(places, ends, strict=True))
-    return head, {name: document(body) for name, body in zip(_PARTS, bodies, strict=True)}
+    return head, {name: document(body) for name, body in zip(names, bodies, strict=True)}
+
+
+def _known(parts: dict[str, Any]) -> dict[str, Any]:
+    """What the endpoint noted of the store that it is set up for."""
+    state = _mapping(parts["state"])
+    if "settings" not in parts:
+        return state
+    store = _mapping(parts["settings"]).get("store")
+    if not store:
+        raise ValueError("settings without a store")
+    return state if state.get("store") == store else {}
 
 
 def _mapping(value: Any) -> dict[str, Any]:

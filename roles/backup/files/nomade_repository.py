@@ -54,19 +54,22 @@ def now() -> int:
 
 
 def state() -> dict[str, Any]:
-    """Return what is known of earlier runs. A file that cannot be read means that nothing is known."""
+    """Return what is known of earlier runs to this store. A file that cannot be read means that nothing is known.
+
+    What another store has proves nothing of this one: where the commune named another, all begins anew.
+    """
     with contextlib.suppress(OSError, ValueError):
         content = json.loads((HOME / "state.json").read_text())
-        if isinstance(content, dict):
+        if isinstance(content, dict) and content.get("store") == settings()["store"]:
             return content
     return {}
 
 
 def note(**changes: Any) -> None:
     """Write `changes` into the state; after a power cut the file is the old or the new one."""
-    new = HOME / "state.json.new"
+    new, store = HOME / "state.json.new", settings()["store"]
     with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-        json.dump(state() | changes, file, indent=1, sort_keys=True)
+        json.dump(state() | changes | {"store": store}, file, indent=1, sort_keys=True)
         file.flush()
         os.fsync(file.fileno())
     new.replace(HOME / "state.json")
