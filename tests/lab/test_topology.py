@@ -52,6 +52,35 @@ def test_laptops_are_guests_with_different_addresses(workspace: Workspace) -> No
     assert addresses == ["198.18.1.101", "198.18.1.102"]
 
 
+def name_a_store(workspace: Workspace, commune: str, address: str) -> None:
+    change(workspace.commune(commune).fleet, "store: {port: 8022}", f"store: {{address: {address}}}")
+
+
+def test_a_store_of_the_cig_is_one_machine_on_the_internet_whoever_names_it(workspace: Workspace) -> None:
+    for commune in ("valsorbe", "pontlierre"):
+        name_a_store(workspace, commune, "198.18.1.60")
+    plan = topology.load(workspace)
+    (store,) = [machine for machine in plan.machines if machine.kind == topology.STORE]
+    assert (store.name, store.release, store.commune) == ("store-198-18-1-60", "trixie", "")
+    assert {item.network: item.address for item in store.attachments} == {
+        "bench": "198.18.0.60",
+        "internet": "198.18.1.60",
+    }
+    assert store.router == topology.first_address(plan.networks["internet"])
+
+
+@pytest.mark.parametrize("address", ["203.0.113.60", "198.18.1.60, host_key: ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI"])
+def test_a_store_that_is_elsewhere_or_somebody_else_s_has_no_stand_in(workspace: Workspace, address: str) -> None:
+    name_a_store(workspace, "valsorbe", address + "A" * 43 * ("host_key" in address))
+    assert "store" not in {machine.kind for machine in topology.load(workspace).machines}
+
+
+def test_a_store_cannot_have_the_address_of_a_gateway(workspace: Workspace) -> None:
+    name_a_store(workspace, "valsorbe", "198.18.1.21")
+    with pytest.raises(BadInputError, match=r"store-198-18-1-21 .*pontlierre-passerelle"):
+        topology.load(workspace)
+
+
 def test_a_desktop_is_given_to_the_machines_that_ask_for_one(workspace: Workspace) -> None:
     change(workspace.root / "lab.yml", "depot:", "desktops: [valsorbe-portable-1]\ndepot:")
     assert [machine.name for machine in topology.load(workspace).machines if machine.desktop] == ["valsorbe-portable-1"]

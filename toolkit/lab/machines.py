@@ -67,7 +67,9 @@ class Lab:
         engine.ensure()
         made, desktops = _images(machines, progress)
         networks.ensure(self.name, str(self.workspace.root), plan.networks)
-        self._start_depot(plan, made)
+        # Who is started later does not take from the others what their packages come from.
+        at_hand = {machine.release for machine in plan.machines if images.is_ready(machine.release)}
+        self._start_depot(plan, images.ensure(at_hand) | made)
         apart = [machine for machine in machines if virtual or machine.name in virtual_machines.hosts(self.name)]
         for machine in machines:
             if machine in apart:

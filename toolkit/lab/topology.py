@@ -10,7 +10,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from toolkit import fleet
+from toolkit import backup_facts, fleet
 from toolkit.errors import BadInputError, ProblemsError
 from toolkit.fleet.document import read
 from toolkit.fleet.model import Flag, Model
@@ -22,6 +22,7 @@ from toolkit.workspace import Workspace
 
 BENCH = "bench"
 INTERNET = "internet"
+STORE = "store"
 # Laptops come and go on the internet network: they get addresses from here on, in fleet order.
 _FIRST_LAPTOP = 101
 
@@ -69,7 +70,10 @@ class Attachment:
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """One stand-in. The first attachment is the bench; `router` is its default route's next hop."""
+    """One stand-in. The first attachment is the bench; `router` is its default route's next hop.
+
+    A backup store of the CIG is of no commune (``""``), and of the kind `store`.
+    """
 
     name: str
     commune: str
@@ -155,8 +159,8 @@ def build(lab_file: LabFile, fleets: Sequence[fleet.Fleet]) -> Topology:
     networks = {BENCH: lab_file.networks.bench, INTERNET: lab_file.networks.internet}
     networks |= {office(one.commune.id): one.gateway.office.network for one in fleets}
     guests = islice(ipaddress.IPv4Network(lab_file.networks.internet), _FIRST_LAPTOP, None)
-    machines = tuple(machine for one in fleets for machine in _machines(one, lab_file, guests))
-    topology = Topology(networks, lab_file.depot, machines)
+    machines = [machine for one in fleets for machine in _machines(one, lab_file, guests)]
+    topology = Topology(networks, lab_file.depot, (*machines, *_stores(fleets, lab_file)))
     for name in lab_file.desktops:
         topology.machine(name)
     _check(topology)
@@ -189,6 +193,23 @@ def _machines(one: fleet.Fleet, lab_file: LabFile, guests: Iterator[ipaddress.IP
             volume,
             desktop=desktop,
             hardware=lab_file.virtual.get(endpoint.name, Hardware()),
+        )
+
+
+def _stores(fleets: Sequence[fleet.Fleet], lab_file: LabFile) -> Iterator[Machine]:
+    """Backup stores of the CIG that have their address on the internet network; the same host number on the bench."""
+    internet, bench = (ipaddress.IPv4Network(item) for item in (lab_file.networks.internet, lab_file.networks.bench))
+    named = {one.backup.store.address for one in fleets if one.backup and backup_facts.is_prepared_elsewhere(one)}
+    for address in sorted(item for item in named if item and is_in(item, lab_file.networks.internet)):
+        number = int(ipaddress.IPv4Address(address)) - int(internet.network_address)
+        inside = str(bench.network_address + number)
+        yield Machine(
+            backup_facts.name_of(address),
+            "",
+            STORE,
+            RELEASES[fleet.System.DEBIAN_13.value],
+            (Attachment(BENCH, inside), Attachment(INTERNET, address)),
+            first_address(lab_file.networks.internet),
         )
 
 
