@@ -81,6 +81,18 @@ with ThreadPoolExecutor(150) as pool:
     print(json.dumps([target for target, there in zip(targets, pool.map(answers, targets)) if there]))
 """
 
+# Prints whether a connection from the address of its argument to the CIG's store is accepted.
+CONNECT_FROM = """
+import socket, sys
+try:
+    socket.create_connection((sys.argv[2], int(sys.argv[3])), timeout=1.5, source_address=(sys.argv[1], 0)).close()
+    print("reached")
+except OSError as error:
+    print(error)
+"""
+# A store of the CIG, beyond the gateway, which knows no way back to tunnel or office: only the gateway's own address.
+STORE, STORE_PORT = "203.0.113.60", 8022
+
 
 def fleet_text() -> str:
     text = sample.changed("laptop: essai-portable-2}", "laptop: essai-portable-2, office_pc: essai-bureau-2}")
@@ -90,6 +102,7 @@ def fleet_text() -> str:
         "  - {id: technicien, name: T, service: accueil, eligible: true, applications: [cadastre, voix]}\n"
         "  - {id: gardien",
     )
+    text += f"backup:\n  store: {{address: {STORE}, port: {STORE_PORT}}}\n"
     return text.replace(
         "  - {id: depot",
         "  - {id: cadastre, name: C, address: 198.51.100.12, port: 8080}\n"
@@ -136,7 +149,7 @@ class Site:
 def _build(prefix: str, fleet: Fleet, inner: dict[str, str], outside: list[str]) -> None:
     """Make the namespaces: laptops on a bridge called wg-nomade, whose ports cannot see each other, as in a tunnel."""
     gateway, tunnel = fleet.gateway, inner[fleet.gateway.name]
-    lines = [f"ip netns add {prefix}-g; ip netns add {prefix}-o"]
+    lines = [f"ip netns add {prefix}-{place}" for place in "gos"]
     inside = f"ip -n {prefix}-g"
     lines += [f"{inside} link set lo up; {inside} link add wg-nomade type bridge; {inside} link set wg-nomade up"]
     lines += [
@@ -162,6 +175,11 @@ def _build(prefix: str, fleet: Fleet, inner: dict[str, str], outside: list[str])
     lines += [f"ip -n {prefix}-o address add {address}/{length} dev lan" for address in theirs]
     lines += [f"ip -n {prefix}-o address add {address}/32 dev lan" for address in outside]
     lines += [f"ip -n {prefix}-o route add {gateway.tunnel_network} via {office.address}"]
+    lines += [f"ip link add wan netns {prefix}-s type veth peer name wan netns {prefix}-g; {inside} link set wan up"]
+    lines += [f"{inside} address add {gateway.public.address}/24 dev wan; ip -n {prefix}-s link set wan up"]
+    lines += [
+        f"ip -n {prefix}-s address add {STORE}/24 dev wan; ip -n {prefix}-o route add {STORE} via {office.address}"
+    ]
     lines += [f"{inside} route add default via {theirs[0]}"]  # so that only rules keep strangers out of reach
     sh("\n".join(lines))
 
@@ -201,7 +219,7 @@ def site(workspace: Workspace, request: pytest.FixtureRequest) -> Iterator[Site]
     try:
         _build(prefix, fleet, inner, outside)
         sh(f"ip netns exec {prefix}-g nft -f {workspace.root}/{fleet.gateway.name}.rules")
-        for place in ("g", "o", *(f"l{number}" for number in range(len(fleet.laptops)))):
+        for place in ("g", "o", "s", *(f"l{number}" for number in range(len(fleet.laptops)))):
             command = ["ip", "netns", "exec", f"{prefix}-{place}", sys.executable, "-c", LISTEN, *map(str, PORTS)]
             listeners.append(subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True))
         for listener in listeners:
@@ -222,6 +240,29 @@ def test_every_laptop_reaches_what_the_fleet_says_and_nothing_else(site: Site) -
     for number, laptop in enumerate(site.fleet.laptops):
         others = [address for address in site.everywhere if address != site.inner[laptop.name]]
         assert site.reached(f"l{number}", others) == wanted(site.fleet, laptop.name), laptop.name
+
+
+def test_the_commune_that_names_the_cig_s_store_reaches_its_one_port_in_the_gateway_s_name(site: Site) -> None:
+    named = {(STORE, STORE_PORT, "tcp")} if site.fleet.backup else set()
+    for number in range(len(site.fleet.laptops)):
+        assert site.reached(f"l{number}", [STORE]) == named
+    pcs = [pc.office_address for pc in site.fleet.office_pcs]
+    for source, port in [(pcs[0], STORE_PORT), (pcs[1], STORE_PORT), (pcs[0], 22), ("198.51.100.10", STORE_PORT)]:
+        command = [
+            "ip",
+            "netns",
+            "exec",
+            f"{site.prefix}-o",
+            sys.executable,
+            "-c",
+            CONNECT_FROM,
+            source,
+            STORE,
+            str(port),
+        ]
+        said = subprocess.run(command, capture_output=True, text=True, timeout=30, check=True).stdout
+        wanted_here = bool(named) and source in pcs and port == STORE_PORT
+        assert (said == "reached\n") == wanted_here, (source, port, said)
 
 
 def test_the_witness_everything_is_reached_without_the_rules(site: Site, tmp_path: Path) -> None:
