@@ -13,6 +13,7 @@ from contextlib import contextmanager
 
 import pytest
 
+from tests import chatter
 from tests.roles.home import PLACES, PYTHON, TELEWORKER, Home
 from tests.roles.home_files import INTERNET, OFFICE_PC, PUBLIC, TIME_SERVER, TUNNEL_PORT
 from tests.roles.session import Session
@@ -20,59 +21,14 @@ from tests.roles.session import Session
 pytestmark = pytest.mark.lab  # root, ip, nft and wireguard-go
 
 SIX = "2001:db8:5::1"
-# Names (of the network, of the Internet, by multicast), time, discovery, broadcast, web, remote desktop, mail, both IP
-# versions, raw pings: over and over until the standard input ends.
-CHATTER = """
-import select, socket, sys, threading
-question = bytes.fromhex("123401000001000000000000076578616d706c65036f72670000010001")
-def datagram(address, port, data):
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    with socket.socket(family, socket.SOCK_DGRAM) as out:
-        out.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
-        for interface in socket.if_nameindex():
-            if interface[1] == "lo": continue
-            if address.startswith("ff"): out.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_IF, interface[0])
-            try: out.sendto(data, (address, port))
-            except OSError: pass
-def connect(address, port):
-    try: socket.create_connection((address, port), 0.2).close()
-    except OSError: pass
-def ping(address):
-    kind, protocol, head = (socket.AF_INET6, 58, b"\\x80\\0") if ":" in address else (socket.AF_INET, 1, b"\\x08\\0")
-    try:
-        with socket.socket(kind, socket.SOCK_RAW, protocol) as out:
-            out.sendto(head + b"\\xf7\\xff\\0\\0\\0\\0", (address, 0))
-    except OSError: pass
-stop = threading.Event()
-def talk(address):
-    while not stop.is_set():
-        for port in (53, 123, 137, 853, 443, 5353): datagram(address, port, question)
-        ping(address)
-        for port in (80, 443, 853, 3389): connect(address, port)
-        stop.wait(0.05)
-def shout():
-    while not stop.is_set():
-        for address, port in (("224.0.0.251", 5353), ("224.0.0.252", 5355), ("239.255.255.250", 1900),
-                              ("255.255.255.255", 9), ("ff02::fb", 5353), ("ff02::1:3", 5355), ("ff02::c", 1900)):
-            datagram(address, port, question)
-        stop.wait(0.1)
-threads = [threading.Thread(target=talk, args=(address,), daemon=True) for address in sys.argv[1:]]
-for thread in [*threads, threading.Thread(target=shout, daemon=True)]: thread.start()
-print("ready", flush=True)
-sys.stdin.read(); stop.set()
-"""
-# What may be on the cable: the tunnel, DHCP, neighbours and routers, who listens to which multicast.
-ALLOWED = (
-    f"arp or (dst host {PUBLIC} and udp dst port {TUNNEL_PORT}) or udp dst port 67 or udp dst port 547 or "
-    "(icmp6 and (ip6[40] >= 133 and ip6[40] <= 136)) or (ip6 and ip6[6] == 0)"
-)
+ALLOWED = chatter.allowed(PUBLIC, TUNNEL_PORT)
 
 
 @contextmanager
 def talking(home: Home) -> Iterator[None]:
     """Programs of the teleworker and of root that talk all the time, to everybody."""
     everybody = [INTERNET, OFFICE_PC, TIME_SERVER, PUBLIC, SIX, *(router for router, _own in PLACES.values())]
-    speakers = [home.laptop.spawn(PYTHON, "-c", CHATTER, *everybody, user=user) for user in (0, TELEWORKER)]
+    speakers = [home.laptop.spawn(PYTHON, "-c", chatter.PROGRAM, *everybody, user=user) for user in (0, TELEWORKER)]
     for speaker in speakers:
         assert speaker.stdout is not None
         assert speaker.stdout.readline() == "ready\n"
