@@ -195,7 +195,7 @@ class Catalogue:
     profiles: Mapping[str, Profile]
     references: Mapping[str, Reference]
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """SHA-256 (hex) of all controls and profiles: two audits with the same one judged by the same rules."""
         parts = [item.model_dump(mode="json") for item in (*self.controls.values(), *self.profiles.values())]

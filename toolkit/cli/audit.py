@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 # Written out, because importing the renderers and the findings to print a help text is slow; tests keep them equal.
 FORMATS = ("table", "csv", "json", "jsonl", "junit", "md", "prom", "sarif")
 SEVERITIES = ("low", "medium", "high", "critical")
+# Machines whose results wait in memory for the page, so that it need not read them back; about 70 kB each.
+_AT_HAND = 1000
 
 
 @click.command(
@@ -93,6 +95,7 @@ def command(
     else:
         audits = each(workspace, chosen, request, _say)
     codes = []
+    at_hand: list[Audit] = []
     # A table is printed commune by commune; other formats, and a file, are one document of all.
     whole = format_name != "table" or output is not None
     for some in [list(audits)] if whole else ([audit] for audit in audits):
@@ -100,21 +103,26 @@ def command(
         codes.append(code)
         if text is not None:
             click.echo(text, nl=False)
+        if page:
+            at_hand += some if sum(len(audit.endpoints) for audit in (*at_hand, *some)) <= _AT_HAND else ()
     if not source:
         codes += _quarantine(workspace, rules)
         thin_where_declared(workspace)
     if page:
-        _write_pages(workspace, chosen, profile, max_age)
+        _write_pages(workspace, chosen, profile, max_age, at_hand)
     return worst(codes)
 
 
-def _write_pages(workspace: Workspace, communes: Sequence[str], profile: str | None, max_age: int | None) -> None:
+def _write_pages(
+    workspace: Workspace, communes: Sequence[str], profile: str | None, max_age: int | None, at_hand: Sequence[Audit]
+) -> None:
     """Write what is known now, judged by the same profile; the paths are no part of the audit's own document."""
     from datetime import UTC, datetime
 
     from toolkit.report.commune import default_folder, reports, write
 
-    found = reports(workspace, communes, language(), datetime.now(UTC), max_age=max_age, profile=profile)
+    now = datetime.now(UTC)
+    found = reports(workspace, communes, language(), now, max_age=max_age, profile=profile, at_hand=at_hand)
     for path in write(found, "html", default_folder(workspace)):
         click.echo(path, err=True)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -11,6 +11,7 @@ from toolkit import catalogue, history, paris, waiver_file
 from toolkit.catalogue import Catalogue
 from toolkit.errors import BadInputError, NothingEvaluatedError
 from toolkit.files import write_atomically
+from toolkit.finding import Audit, EndpointAudit
 from toolkit.fleet import Cig, Config, Fleet, load, load_config
 from toolkit.i18n import _
 from toolkit.policy import freshness_days
@@ -42,12 +43,13 @@ def reports(
     max_age: int | None = None,
     as_of: date | None = None,
     profile: str | None = None,
+    at_hand: Iterable[Audit] = (),
 ) -> list[Report]:
     """Return the report of each commune as its store and files are at `now`; with `host`, of that machine's post only.
 
     `profile` instead of the workspace's, `max_age` (days) instead of the commune's own limit. With `as_of`, what was
     known at the end of that day (in Paris), judged by the waivers and the limit of then, for the machines that are
-    declared today.
+    declared today. Audits `at_hand` were kept just now, under that profile: they are not read again.
 
     Raises:
         BadInputError: a bad `nomade.yml`, `fleet.yml` or `waivers.yml`, an unknown profile, a day to come.
@@ -58,8 +60,9 @@ def reports(
     store = open_store(config.store or workspace.store_url)
     known, past = catalogue.load(), _moment(as_of, now)
     wanted = _Wanted(workspace, config, profile or config.profile, known, store, language, now, past, max_age, host)
+    fresh = {audit.commune: audit.endpoints for audit in at_hand}
     try:
-        return [wanted.report(commune) for commune in communes]
+        return [wanted.report(commune, fresh.get(commune, ())) for commune in communes]
     finally:
         store.close()
 
@@ -88,7 +91,7 @@ class _Wanted:
     max_age: int | None
     host: str | None
 
-    def report(self, commune: str) -> Report:
+    def report(self, commune: str, at_hand: Sequence[EndpointAudit]) -> Report:
         fleet = load(self.workspace, commune)
         waivers = waiver_file.load(self.workspace, fleet, self.now)  # what is history today may name what is gone
         days, moment = self.max_age or freshness_days(self.config, fleet), self.past or self.now
@@ -97,7 +100,7 @@ class _Wanted:
             _roster(fleet, self.config.cig, self.host),
             self.catalogue,
             profile,
-            self.store.state(commune, profile, self.past),
+            self.store.state(commune, profile, self.past, at_hand),
             moment,
             self.language,
             days,

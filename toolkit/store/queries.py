@@ -69,7 +69,12 @@ def parts(ids: Select[tuple[int]] | list[int]) -> Select[tuple[object, ...]]:
     return select(*columns).select_from(joined).where(chosen).order_by(endpoint_audits.c.id)
 
 
-def findings_of(ids: Select[tuple[int]]) -> Select[tuple[object, ...]]:
+def results(ids: Select[tuple[int]]) -> Select[tuple[object, ...]]:
+    """The endpoint audits with these ids, without evidence."""
+    return select(endpoint_audits).where(endpoint_audits.c.id.in_(ids))
+
+
+def findings_of(ids: Select[tuple[int]] | list[int]) -> Select[tuple[object, ...]]:
     """The findings of these endpoint audits, in a stable order; what was compared as `checks_text`, JSON."""
     chosen = findings.c.endpoint_audit.in_(ids)
     columns = [column for column in findings.c if column is not findings.c.checks]
@@ -80,31 +85,19 @@ def findings_of(ids: Select[tuple[int]]) -> Select[tuple[object, ...]]:
     )
 
 
-def since(commune: str, profile: str | None, until: datetime | None = None) -> Select[tuple[object, ...]]:
-    """Per endpoint and control: the first of the unbroken row of equal verdicts that ends with the present one."""
-    columns = (endpoint_audits.c.endpoint, endpoint_audits.c.observed_at, findings.c.control, findings.c.verdict)
-    joined = findings.join(endpoint_audits, endpoint_audits.c.id == findings.c.endpoint_audit)
-    past_query = select(*columns, endpoint_audits.c.id).select_from(joined).where(*_known(commune, until))
+def verdicts_in_time(commune: str, profile: str | None, until: datetime | None = None) -> Select[tuple[object, ...]]:
+    """Each collected result with its verdicts as one text (toolkit/store/since.py), by endpoint, oldest first."""
+    said = func.aggregate_strings(findings.c.control + " " + findings.c.verdict, ",").label("verdicts")
+    joined = endpoint_audits.outerjoin(findings, findings.c.endpoint_audit == endpoint_audits.c.id)
+    chosen = [*_known(commune, until), endpoint_audits.c.status == _COLLECTED]
     if profile is not None:
-        past_query = past_query.where(endpoint_audits.c.profile == profile)
-    past = past_query.cte("past")
-    now = select(past).where(past.c.id.in_(collected(commune, profile, until))).cte("now")
-    same = and_(past.c.endpoint == now.c.endpoint, past.c.control == now.c.control)
-    broken = (
-        select(now.c.endpoint, now.c.control, func.max(past.c.observed_at).label("at"))
-        .select_from(now.join(past, and_(same, past.c.verdict != now.c.verdict)))
-        .group_by(now.c.endpoint, now.c.control)
-        .cte("broken")
-    )
-    unbroken = and_(same, past.c.verdict == now.c.verdict)
-    source = now.outerjoin(
-        broken, and_(broken.c.endpoint == now.c.endpoint, broken.c.control == now.c.control)
-    ).outerjoin(past, and_(unbroken, (broken.c.at.is_(None)) | (past.c.observed_at > broken.c.at)))
-    first = func.coalesce(func.min(past.c.observed_at), func.min(now.c.observed_at), type_=past.c.observed_at.type)
+        chosen.append(endpoint_audits.c.profile == profile)
     return (
-        select(now.c.endpoint, now.c.control, first.label("since"))
-        .select_from(source)
-        .group_by(now.c.endpoint, now.c.control)
+        select(endpoint_audits.c.endpoint, endpoint_audits.c.observed_at, said)
+        .select_from(joined)
+        .where(*chosen)
+        .group_by(endpoint_audits.c.id)
+        .order_by(endpoint_audits.c.endpoint, endpoint_audits.c.observed_at, endpoint_audits.c.id)
     )
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from itertools import groupby
 from typing import Any
 
 from sqlalchemy import Connection, Row, Select, insert, update
@@ -16,6 +17,7 @@ from toolkit.i18n import _
 from toolkit.store import migrations, queries, rows, tables
 from toolkit.store.batches import batches
 from toolkit.store.engine import Database, StoreError
+from toolkit.store.since import since
 from toolkit.store.state import CommuneState, EndpointState, Seen
 
 # Endpoints whose evidence is in memory at one time while a whole commune is walked.
@@ -101,23 +103,32 @@ class Store:
             row.expected,
         )
 
-    def state(self, commune: str, profile: str | None = None, until: datetime | None = None) -> CommuneState:
+    def state(
+        self,
+        commune: str,
+        profile: str | None = None,
+        until: datetime | None = None,
+        at_hand: Iterable[EndpointAudit] = (),
+    ) -> CommuneState:
         """Return what is known of a commune: per endpoint its newest evidence, newest attempt, and since when.
 
         With `profile`, only results of audits under it count as evidence; attempts count whatever their profile. With
-        `until`, what was known at that moment; what retention has thinned since is not there any more.
+        `until`, what was known at that moment; what retention has thinned since is not there any more. Results
+        `at_hand` were kept just now, under that profile: where they are the newest they are not read again.
         """
         with self._transaction(snapshot=True) as connection:
             attempts = connection.execute(queries.attempts(commune, until)).all()
-            parts = self._parts(connection, queries.collected(commune, profile, until))
-            since: dict[str, dict[str, Any]] = defaultdict(dict)
-            for row in connection.execute(queries.since(commune, profile, until)).all():
-                since[row.endpoint][row.control] = row.since
+            parts = self._newest(connection, queries.collected(commune, profile, until), at_hand)
+            in_time = connection.execute(queries.verdicts_in_time(commune, profile, until))
+            moments = {
+                name: since((row.observed_at, row.verdicts) for row in results)
+                for name, results in groupby(in_time, lambda row: row.endpoint)
+            }
             silent = {row.endpoint: row.at for row in connection.execute(queries.silent_since(commune, until))}
         return CommuneState(
             commune,
             {
-                row.endpoint: _endpoint_state(row, parts.get(row.endpoint), since[row.endpoint], silent)
+                row.endpoint: _endpoint_state(row, parts.get(row.endpoint), moments.get(row.endpoint, {}), silent)
                 for row in attempts
             },
         )
@@ -151,7 +162,24 @@ class Store:
                 found[row.endpoint_audit] = (*found.get(row.endpoint_audit, ()), row.control)
         return found
 
-    def _parts(self, connection: Connection, ids: Select[tuple[int]]) -> dict[str, EndpointAudit]:
+    def _newest(
+        self, connection: Connection, ids: Select[tuple[int]], at_hand: Iterable[EndpointAudit]
+    ) -> dict[str, EndpointAudit]:
+        known = {_identity(part, part.evidence): part for part in at_hand if part.evidence}
+        if not known:
+            return self._parts(connection, ids)
+        found, others = {}, []
+        for row in connection.execute(queries.results(ids)):
+            part = known.get((row.endpoint, row.observed_at, row.digest, row.rejudged_at))
+            if part:
+                found[part.endpoint] = rows.as_kept(part)
+            else:
+                others.append(row.id)
+        for some in batches(others, _BATCH):
+            found |= self._parts(connection, some)
+        return found
+
+    def _parts(self, connection: Connection, ids: Select[tuple[int]] | list[int]) -> dict[str, EndpointAudit]:
         found: dict[int, list[Row[Any]]] = defaultdict(list)
         for row in connection.execute(queries.findings_of(ids)).all():
             found[row.endpoint_audit].append(row)
@@ -191,8 +219,13 @@ class Recording:
         connection.execute(update(tables.runs).where(tables.runs.c.id == self._run).values(values))
 
 
+def _identity(part: EndpointAudit, evidence: Evidence) -> tuple[str, datetime, str, datetime | None]:
+    """Return what only one result of a profile has."""
+    return part.endpoint, evidence.collected_at, evidence.digest, part.rejudged_at
+
+
 def _endpoint_state(
-    attempt: Row[Any], last: EndpointAudit | None, since: dict[str, Any], silent: dict[str, Any]
+    attempt: Row[Any], last: EndpointAudit | None, since: Mapping[str, datetime], silent: Mapping[str, datetime]
 ) -> EndpointState:
     return EndpointState(
         endpoint=attempt.endpoint,
