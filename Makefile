@@ -31,7 +31,7 @@ lint: $(STAMP) ## Format check, lint, types, YAML, roles
 unit: messages ## Tests that need no container
 	$(BIN)/pytest -m 'not lab and not browser and not package and not vm'
 
-test: lint messages ## Everything .ci/run checks, but for test-vm and test-upgrade
+test: lint messages ## Everything that needs no virtual machine (as root); .ci/run adds test-vm
 	tests/run
 
 test-vm: messages ## Machines that really boot: disks, kernel, TPM (as root)

@@ -7,10 +7,12 @@ whole takes most of an hour.
 from __future__ import annotations
 
 import datetime
+import subprocess
 import sys
 
 from tests.judge import Laptop, others, page
 from tests.judge.__main__ import COMMUNE, LAPTOP, NEIGHBOUR, PACKAGES, bench, enrol, nomade
+from toolkit.lab import images
 from toolkit.lab.machines import Lab
 
 _HARDWARE = "{encrypted_root: true, processors: 1}"
@@ -29,6 +31,7 @@ def main() -> int:
 def judge(lab: Lab) -> None:
     """Have Lynis look at the bare laptop, apply, have it look again, write the page."""
     laptop = Laptop(lab, LAPTOP)
+    give_package_lists(lab, laptop)
     laptop.run("sh", "-c", "apt-get -qq update && apt-get -qq install lynis && mkdir -p /root/judge", timeout=_SECONDS)
     version, before = others.lynis(laptop, timeout=_SECONDS)
     print(f"Lynis {version} before: {before}", flush=True)
@@ -38,6 +41,15 @@ def judge(lab: Lab) -> None:
     print(f"Lynis {version} after: {after}", flush=True)
     today = datetime.datetime.now(tz=datetime.UTC).date().isoformat()
     page.write_virtual(today, version, before, after)
+
+
+def give_package_lists(lab: Lab, laptop: Laptop) -> None:
+    """Give it the lists that belong to the lab's depot: a container is made with them, a virtual machine without."""
+    release = lab.plan().machine(laptop.name).release
+    image = images.ensure({release})[release].name
+    command = ["docker", "run", "--rm", "--entrypoint", "tar", image, "-C", "/var/lib/apt/lists", "--create", "."]
+    lists = subprocess.run(command, capture_output=True, check=True).stdout
+    laptop.run("tar", "-C", "/var/lib/apt/lists", "--extract", stdin=lists)
 
 
 if __name__ == "__main__":
