@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from datetime import UTC, date, datetime, tzinfo
+from functools import lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 ZONE = "Europe/Paris"
@@ -23,6 +24,7 @@ def _local(moment: datetime) -> tuple[datetime, str]:
     return moment.astimezone(zone), note
 
 
+@lru_cache(maxsize=1024)  # what one audit found has one date
 def day(moment: datetime, language: str) -> str:
     """Return `24 novembre 2026` (French) or `2026-11-24`."""
     return date_text(_local(moment)[0].date(), language)

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import re
+import sys
 from collections.abc import Callable, Sequence
-from functools import cache, partial
+from functools import cache, lru_cache, partial
+from importlib.util import cache_from_source
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemBytecodeCache, FileSystemLoader, StrictUndefined
+from jinja2.bccache import Bucket
 from markupsafe import Markup
 
 from toolkit import __version__
@@ -42,6 +46,10 @@ _TEMPLATES = Path(__file__).parent / "templates"
 
 # French typography: a space that does not break before « : ; ? ! » » and after « « ».
 _BEFORE = re.compile(r" ([:;?!»])")
+
+
+# Signs of a text that is worth being remembered.
+_SHORT = 200
 
 
 class Raw(str):
@@ -105,6 +113,24 @@ def _style() -> str:
     return "\n" + (_TEMPLATES / "style.css").read_text(encoding="utf-8")
 
 
+class _Compiled(FileSystemBytecodeCache):
+    """Compiled templates, kept where Python keeps compiled modules, and like those only where it may write."""
+
+    def __init__(self, language: str) -> None:
+        """What Jinja compiles holds constant texts, typeset for one language."""
+        super().__init__(str(Path(cache_from_source(str(_TEMPLATES / "_.py"))).parent), f"%s.{language}.jinja")
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        with contextlib.suppress(OSError):
+            super().load_bytecode(bucket)
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        if not sys.dont_write_bytecode:
+            with contextlib.suppress(OSError):
+                Path(self.directory).mkdir(parents=True, exist_ok=True)
+                super().dump_bytecode(bucket)
+
+
 @cache
 def _environment(language: str) -> Environment:
     environment = Environment(
@@ -114,6 +140,7 @@ def _environment(language: str) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
         finalize=_finalizer(language),
+        bytecode_cache=_Compiled(language),
     )
     for module, names in (
         (
@@ -128,10 +155,15 @@ def _environment(language: str) -> Environment:
 
 
 def _finalizer(language: str) -> Callable[[Any], Any]:
+    def typeset(text: str) -> str:
+        text = plain.block(text)
+        return _BEFORE.sub("\u00a0\\1", text).replace("« ", "«\u00a0") if language == "fr" else text
+
+    again = lru_cache(maxsize=4096)(typeset)  # most words of a page are our own, and come back for every machine
+
     def finalize(item: Any) -> Any:
         if not isinstance(item, str) or isinstance(item, Markup | Raw):
             return item
-        text = plain.block(item)
-        return _BEFORE.sub("\u00a0\\1", text).replace("« ", "«\u00a0") if language == "fr" else text
+        return again(item) if len(item) <= _SHORT else typeset(item)
 
     return finalize

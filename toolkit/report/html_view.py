@@ -51,6 +51,7 @@ class View:
 
     report: Report
     _shared: dict[tuple[object, ...], str] = field(default_factory=dict)
+    _outputs: dict[Section, Markup] = field(default_factory=dict)
     _compared: Once[tuple[Check, ...], str] = field(default_factory=lambda: Once(repr))
 
     def shared(self, machine: Machine, lines: Iterable[Line], render: Callable[[Line, str, str, bool], str]) -> Markup:
@@ -76,8 +77,8 @@ class View:
             key = (*same, id(line.waiver), self._compared(line.checks), day, bool(anchor))
             if key not in self._shared:
                 self._shared[key] = str(render(line, _NAME, _ANCHOR if anchor else "", self.is_detailed))
-            said.append(self._shared[key].replace(_NAME, name).replace(_ANCHOR, anchor))
-        return Markup("".join(said))  # noqa: S704 — rendered above
+            said.append(self._shared[key].replace(_ANCHOR, anchor))
+        return Markup("".join(said).replace(_NAME, name))  # noqa: S704 — rendered above
 
     def alike(self, lines: Iterable[Line], render: Callable[[Iterable[Line]], str]) -> Markup:
         """A list of which the titles and reasons are all that is said, rendered once for all machines that have it."""
@@ -85,6 +86,22 @@ class View:
         if key not in self._shared:
             self._shared[key] = str(render(lines))
         return Markup(self._shared[key])  # noqa: S704 — rendered above
+
+    def links(self, names: Iterable[str], render: Callable[[View, Machine], str]) -> Markup:
+        """Links to machines, each rendered once: what there is to do names the same ones again and again."""
+        return Markup(", ").join(self._link(name, render) for name in names)
+
+    def _link(self, name: str, render: Callable[[View, Machine], str]) -> Markup:
+        key = ("link", name)
+        if key not in self._shared:
+            self._shared[key] = str(render(self, self.machine(name)))
+        return Markup(self._shared[key])  # noqa: S704 — rendered above
+
+    def output(self, section: Section, render: Callable[[View, Section], str]) -> Markup:
+        """One raw output, rendered once for all machines that printed the same."""
+        if section not in self._outputs:
+            self._outputs[section] = Markup(render(self, section))  # noqa: S704 — rendered here
+        return self._outputs[section]
 
     @cached_property
     def headline(self) -> list[tuple[State | None, str]]:
