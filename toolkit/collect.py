@@ -13,6 +13,7 @@ from shlex import quote
 from toolkit.errors import UnreachableError
 from toolkit.finding import EndpointStatus, Evidence, Section, SectionStatus
 from toolkit.i18n import _
+from toolkit.once import Once
 from toolkit.probes import Probe
 from toolkit.probes._shared import UNIT_PROPERTIES, ask, ask_units, unit_states
 from toolkit.transport.base import HostKeyChangedError, NotEnrolledError, Result, Route, Transport
@@ -105,6 +106,11 @@ def build_script(probes: Sequence[Probe], nonce: str) -> str:
     frame = frame.replace("{bytes}", str(_QUICK_BYTES)).replace("@", nonce)
     texts = f"commands={quote(commands)}\nquick={quote(_QUICK.replace('@', nonce) + _first_pass(probes))}\n"
     return "".join([texts, frame, *map(_second, probes), "}\nmain\n"])
+
+
+# Endpoints that are asked the same get the same script, each with a border of its own.
+_PLACE = new_nonce()
+_script = Once[Sequence[Probe], str](lambda probes: build_script(probes, _PLACE), size=64)
 
 
 def _first_pass(probes: Sequence[Probe]) -> str:
@@ -211,7 +217,8 @@ def collect_one(probes: Sequence[Probe], route: Route, transport: Transport) -> 
     timeout = min(LONGEST_RUN, QUICK_SECONDS + sum(probe.timeout + 3 for probe in probes))
     limit = min(LARGEST_RUN, _QUICK_BYTES + sum(_room(probe) + 256 for probe in probes))
     try:
-        result = transport.run(route, build_script(probes, nonce), timeout=timeout, limit=limit)
+        script = _script(probes).replace(_PLACE, nonce)
+        result = transport.run(route, script, timeout=timeout, limit=limit)
     except NotEnrolledError as error:
         return Failure(route.alias, EndpointStatus.NOT_ENROLLED, str(error))
     except HostKeyChangedError as error:

@@ -77,7 +77,9 @@ def evaluate(catalogue: Catalogue, profile: str, evidence: Evidence, subject: Su
 
 def applicable(control: Control, subject: Subject) -> bool:
     """Return whether `control` is for this endpoint at all."""
-    return subject.kind in control.applies_to and all(subject.fleet.get(name) for name in control.needs)
+    if subject.kind not in control.applies_to:
+        return False
+    return not control.needs or all(subject.fleet.get(name) for name in control.needs)
 
 
 def probes_for(catalogue: Catalogue, profile: str, subject: Subject) -> tuple[Probe, ...]:

@@ -180,6 +180,7 @@ class _Builder:
         self._history = history
         self._as_of = as_of
         self._said: dict[str, tuple[str, str, str, tuple[tuple[str, tuple[str, ...]], ...], str | None]] = {}
+        self._alike: dict[tuple[object, ...], Line] = {}  # each keeps its checks alive, by whose identity it is found
         self._by_kind: dict[str, list[Control]] = {}
         self._waivers: dict[str, list[Waiver]] = {}
         for item in waivers:
@@ -225,6 +226,18 @@ class _Builder:
 
     def _line(self, finding: Finding, kind: str, since: datetime | None, stale: bool) -> Line:
         waivers = self._waivers.get(finding.control)
+        if since is not None or waivers:
+            return self._made(finding, kind, since, stale, waivers)
+        # Of one run nothing else is said of a machine: those that answer alike (toolkit/evaluate.py) share the line.
+        said = (finding.control, finding.severity, finding.verdict, finding.reason, finding.probe, finding.detail)
+        key = (*said, id(finding.checks), finding.stale or stale)
+        if key not in self._alike:
+            self._alike[key] = self._made(finding, kind, None, stale)
+        return self._alike[key]
+
+    def _made(
+        self, finding: Finding, kind: str, since: datetime | None, stale: bool, waivers: Sequence[Waiver] | None = None
+    ) -> Line:
         waiver = covering(waivers, finding.control, finding.endpoint, kind, self._now) if waivers else None
         title, why, fix, references, role = self._words(finding.control)
         return Line(

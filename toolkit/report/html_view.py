@@ -60,11 +60,11 @@ class View:
         Machines set up by the same roles differ in few lines, and rendering them was most of what a page costs.
         """
         name = str(escape(plain.one_line(machine.name)))
+        anchors, language = self._evidence_anchors[machine.name], self.report.language
         said = []
         for line in lines:
-            anchor = self.evidence_anchor(machine, line.probe) or ""
-            day = dates.day(line.since, self.report.language) if line.since else ""
-            same = (
+            anchor = anchors.get(line.probe, "")
+            key = (
                 line.control,
                 line.severity,
                 line.probe,
@@ -73,11 +73,15 @@ class View:
                 line.detail,
                 line.waived,
                 line.stale,
+                id(line.waiver),
+                self._compared(line.checks),
+                dates.day(line.since, language) if line.since else "",
+                bool(anchor),
             )
-            key = (*same, id(line.waiver), self._compared(line.checks), day, bool(anchor))
-            if key not in self._shared:
-                self._shared[key] = str(render(line, _NAME, _ANCHOR if anchor else "", self.is_detailed))
-            said.append(self._shared[key].replace(_ANCHOR, anchor))
+            text = self._shared.get(key)
+            if text is None:
+                text = self._shared[key] = str(render(line, _NAME, _ANCHOR if anchor else "", self.is_detailed))
+            said.append(text.replace(_ANCHOR, anchor) if anchor else text)
         return Markup("".join(said).replace(_NAME, name))  # noqa: S704 — rendered above
 
     def alike(self, lines: Iterable[Line], render: Callable[[Iterable[Line]], str]) -> Markup:

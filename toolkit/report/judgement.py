@@ -39,9 +39,10 @@ def machine_state(known: EndpointState | None, lines: Iterable[Line], *, stale: 
         return State.SILENT
     if known is None or known.last is None:
         return State.NEVER
-    if any(line.is_open and line.severity is Severity.CRITICAL for line in lines):
+    severities = {line.severity for line in lines if line.is_open}
+    if Severity.CRITICAL in severities:
         return State.URGENT
-    if any(line.is_open for line in lines):
+    if severities:
         return State.FAILING
     if known.attempt is not EndpointStatus.COLLECTED:
         return State.SILENT
@@ -85,16 +86,14 @@ def coverage(lines: Iterable[Line], unknown: int) -> Coverage:
     applying = [line for line in lines if line.verdict is not Verdict.NOT_APPLICABLE]
     judged = [line for line in applying if not line.stale]
 
-    def count(verdict: Verdict) -> int:
-        return sum(line.verdict is verdict for line in judged)
-
-    passed, failed = count(Verdict.PASS), count(Verdict.FAIL)
+    verdicts = [line.verdict for line in judged]
+    passed, failed = verdicts.count(Verdict.PASS), verdicts.count(Verdict.FAIL)
     return Coverage(
         expected=len(applying) + unknown,
         passed=passed,
         failed=failed,
-        error=count(Verdict.ERROR),
-        manual=count(Verdict.MANUAL),
+        error=verdicts.count(Verdict.ERROR),
+        manual=verdicts.count(Verdict.MANUAL),
         stale=len(applying) - len(judged),
         unknown=unknown,
         waived=sum(line.waived for line in judged if line.verdict is Verdict.FAIL),

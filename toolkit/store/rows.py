@@ -73,6 +73,7 @@ _COUNTED = {"passed": (Verdict.PASS,), "failed": (Verdict.FAIL,), "unjudged": (V
 
 def endpoint_row(part: EndpointAudit, run: int, commune: str, profile: str, at: datetime) -> dict[str, Any]:
     """`at`: when the attempt ended, for an endpoint that gave no evidence."""
+    verdicts = [item.verdict for item in part.findings]
     return {
         "run": run,
         "commune": commune,
@@ -84,7 +85,7 @@ def endpoint_row(part: EndpointAudit, run: int, commune: str, profile: str, at: 
         "observed_at": part.evidence.collected_at if part.evidence else at,
         "digest": part.evidence.digest if part.evidence else None,
         "rejudged_at": part.rejudged_at,
-        **{name: sum(item.verdict in which for item in part.findings) for name, which in _COUNTED.items()},
+        **{name: sum(map(verdicts.count, which)) for name, which in _COUNTED.items()},
     }
 
 
@@ -104,8 +105,8 @@ def finding_values(finding: Finding, endpoint_audit: int) -> tuple[Any, ...]:
     return (
         endpoint_audit,
         finding.control,
-        finding.severity.value,
-        finding.verdict.value,
+        _TEXT[finding.severity],
+        _TEXT[finding.verdict],
         finding.reason,
         _checks_text(finding.checks) if finding.checks else "[]",
         finding.probe,
@@ -169,6 +170,7 @@ def _finite(value: Any) -> Any:
 
 # Looking an enumeration's member up by its value is slow, and there are hundreds of findings for each endpoint.
 _severity, _verdict = lru_cache(Severity), lru_cache(Verdict)
+_TEXT: dict[str, str] = {item: item.value for item in (*Severity, *Verdict)}  # the way back; no two are spelt alike
 
 
 def finding_of(row: Row[Any], endpoint: str) -> Finding:
