@@ -87,16 +87,14 @@ def findings_of(ids: Select[tuple[int]] | list[int]) -> Select[tuple[object, ...
 
 def verdicts_in_time(commune: str, profile: str | None, until: datetime | None = None) -> Select[tuple[object, ...]]:
     """Each collected result with its verdicts as one text (toolkit/store/since.py), by endpoint, oldest first."""
-    said = func.aggregate_strings(findings.c.control + " " + findings.c.verdict, ",").label("verdicts")
-    joined = endpoint_audits.outerjoin(findings, findings.c.endpoint_audit == endpoint_audits.c.id)
+    verdict = func.aggregate_strings(findings.c.control + " " + findings.c.verdict, ",")
+    said = select(verdict).where(findings.c.endpoint_audit == endpoint_audits.c.id).scalar_subquery().label("verdicts")
     chosen = [*_known(commune, until), endpoint_audits.c.status == _COLLECTED]
     if profile is not None:
         chosen.append(endpoint_audits.c.profile == profile)
     return (
         select(endpoint_audits.c.endpoint, endpoint_audits.c.observed_at, said)
-        .select_from(joined)
         .where(*chosen)
-        .group_by(endpoint_audits.c.id)
         .order_by(endpoint_audits.c.endpoint, endpoint_audits.c.observed_at, endpoint_audits.c.id)
     )
 

@@ -6,10 +6,11 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import cache
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, insert, update
+from sqlalchemy import Connection, Row, Select, bindparam, insert, update
 
 from toolkit.errors import BadInputError
 from toolkit.finding import Audit, EndpointAudit, EndpointStatus, Evidence
@@ -216,7 +217,10 @@ class Recording:
             self._mark(connection, finished_at=at, complete=True)
 
     def _mark(self, connection: Connection, **values: Any) -> None:
-        connection.execute(update(tables.runs).where(tables.runs.c.id == self._run).values(values))
+        connection.execute(_OF_RUN, {"run": self._run, **values})
+
+
+_OF_RUN = update(tables.runs).where(tables.runs.c.id == bindparam("run"))
 
 
 def _identity(part: EndpointAudit, evidence: Evidence) -> tuple[str, datetime, str, datetime | None]:
@@ -250,21 +254,22 @@ def _save_endpoint(
     if part.evidence is not None and part.rejudged_at is None:  # what is judged again is there already
         body = {"commune": commune, "digest": row["digest"], "body": rows.pack_evidence(part.evidence)}
         # Another audit may keep the same output at this moment: both are right.
-        connection.execute(_insert_new(connection)(tables.evidence).on_conflict_do_nothing(), body)
+        connection.execute(_new_evidence(connection.dialect.name), body)
     key = _inserted(connection, insert(tables.endpoint_audits), row)
     if part.findings:
         _save_findings(connection, [rows.finding_values(finding, key) for finding in part.findings])
 
 
-def _insert_new(connection: Connection) -> Any:
+@cache
+def _new_evidence(dialect: str) -> Any:
     # One dialect is imported, not both: the other one is a tenth of what an audit's start costs.
-    if connection.dialect.name == "sqlite":
+    if dialect == "sqlite":
         from sqlalchemy.dialects import sqlite
 
-        return sqlite.insert
+        return sqlite.insert(tables.evidence).on_conflict_do_nothing()
     from sqlalchemy.dialects import postgresql
 
-    return postgresql.insert
+    return postgresql.insert(tables.evidence).on_conflict_do_nothing()
 
 
 def _save_findings(connection: Connection, values: list[tuple[Any, ...]]) -> None:
