@@ -21,7 +21,7 @@ from tests.report.sample import (
     report,
 )
 from toolkit.errors import ExitCode
-from toolkit.finding import Audit, EndpointAudit, EndpointStatus, Verdict
+from toolkit.finding import Audit, EndpointAudit, EndpointStatus, Severity, Verdict
 from toolkit.report.document import build, of_run
 from toolkit.report.judgement import exit_code
 from toolkit.report.model import ActionKind, Report, State
@@ -194,6 +194,34 @@ def test_a_run_of_the_audit_is_a_report_without_posts() -> None:
     assert found.posts == ()
     assert {item.name: item.state for item in found.machines}["bourg-portable-09"] is State.SILENT
     assert exit_code([found]) is ExitCode.UNREACHABLE
+
+
+def test_lines_that_machines_of_one_run_share_say_of_each_what_was_found() -> None:
+    state = laptop(password_length=Verdict.FAIL).last
+    assert state is not None
+    odd = replace(state.findings[0], verdict=Verdict.ERROR, reason="timeout", detail="lock held", checks=())
+    others = {
+        "p2": state.findings,  # the same, down to what was compared
+        "p3": (odd, *state.findings[1:]),
+        "p4": (replace(odd, detail="another lock"), *state.findings[1:]),
+        "p5": (replace(state.findings[0], severity=Severity.LOW), *state.findings[1:]),
+    }
+    parts = [
+        state,
+        *(
+            replace(state, endpoint=name, findings=tuple(replace(item, endpoint=name) for item in findings))
+            for name, findings in others.items()
+        ),
+    ]
+    audit = Audit("val", PROFILE, NOW, NOW, CATALOGUE.digest, tuple(parts))
+    found = {item.name: item for item in of_run(audit, CATALOGUE, "fr", NOW, FRESHNESS).machines}
+    for part in parts:
+        lines = {line.control: line for line in found[part.endpoint].lines}
+        for item in part.findings:
+            line = lines[item.control]
+            assert (line.severity, line.verdict, line.reason) == (item.severity, item.verdict, item.reason)
+            assert (line.detail, line.checks) == (item.detail, item.checks)
+    assert found["p2"].coverage == found["p1"].coverage != found["p3"].coverage
 
 
 def test_a_profile_without_applicable_control_is_not_compliance() -> None:
