@@ -32,7 +32,12 @@ def judge(lab: Lab) -> None:
     """Have Lynis look at the bare laptop, apply, have it look again, write the page."""
     laptop = Laptop(lab, LAPTOP)
     give_package_lists(lab, laptop)
-    laptop.run("sh", "-c", "apt-get -qq update && apt-get -qq install lynis && mkdir -p /root/judge", timeout=_SECONDS)
+    laptop.run(
+        "sh",
+        "-c",
+        "apt-get -qq update && apt-get -qq --no-install-recommends install lynis && mkdir -p /root/judge",
+        timeout=_SECONDS,
+    )
     version, before = others.lynis(laptop, timeout=_SECONDS)
     print(f"Lynis {version} before: {before}", flush=True)
     enrol(lab)

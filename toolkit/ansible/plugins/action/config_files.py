@@ -16,6 +16,9 @@ from ansible.template import trust_as_template
 MODULE = "config_files"
 FRESH = "-o ControlMaster=no -o ControlPath=none -o ServerAliveInterval=3 -o ServerAliveCountMax=3"
 REFUSED, GONE = 3, 4  # exit codes of the disarm script (config_guard)
+# Seconds of the first try at a new connection, doubled for each next one: a lost packet is tried again soon, and a slow
+# machine gets its time.
+PATIENCE = 5
 MARGIN, MINIMUM = 5, 15  # seconds: stop trying that long before the endpoint acts; least time that leaves for trying
 
 
@@ -150,10 +153,10 @@ class Switch:
     def _until_deadline(self, argument: str, deadline: float) -> dict[str, Any] | None:
         folder = f"/var/lib/nomade/guard/{self.name}"
         command = f"if [ -e {folder}/disarm ]; then sh {folder}/disarm {argument}; else exit {GONE}; fi"
-        said = ""
+        said, patience = "", PATIENCE
         while True:
             try:
-                answer = fresh_command(self.action, command)
+                answer = fresh_command(self.action, command, patience)
             except AnsibleConnectionFailure as error:
                 answer, said = {"rc": None}, " ".join(str(error).split())[:300]
             if answer["rc"] == 0:
@@ -167,6 +170,7 @@ class Switch:
                 return _failure("guard_fired", f"guard “{self.name}”: the endpoint has put the previous files back")
             if time.monotonic() >= deadline:
                 return self._unreachable(said)
+            patience = min(2 * patience, max(PATIENCE, int(deadline - time.monotonic())))
             time.sleep(0.5)
 
     def _unreachable(self, said: str) -> dict[str, Any]:
@@ -177,8 +181,10 @@ class Switch:
         )
 
 
-def fresh_command(action: ActionModule, command: str) -> dict[str, Any]:
+def fresh_command(action: ActionModule, command: str, patience: int) -> dict[str, Any]:
     """Run `command` over a connection made now, never over a shared one that the new rules did not have to let in.
+
+    `patience`: seconds until it is given up.
 
     Raises: AnsibleConnectionFailure: no connection.
     """
@@ -187,7 +193,8 @@ def fresh_command(action: ActionModule, command: str) -> dict[str, Any]:
         answer: dict[str, Any] = action._low_level_execute_command(command)
         return answer
     # ssh takes the first value of an option, so these win over the shared connection's in the usual arguments.
-    changed = {"ssh_args": f"{FRESH} {connection.get_option('ssh_args')}", "timeout": 5, "reconnection_retries": 0}
+    arguments = f"{FRESH} {connection.get_option('ssh_args')}"
+    changed: dict[str, Any] = {"ssh_args": arguments, "timeout": patience, "reconnection_retries": 0}
     usual = {name: connection.get_option(name) for name in changed}
     try:
         for name, value in changed.items():
