@@ -31,3 +31,8 @@ def with_line(start: str, line: str) -> Callable[[str], str]:
         return "".join(line if old.startswith(start) else old for old in lines)
 
     return change
+
+
+def with_quarantine(text: str) -> str:
+    """Have a fleet file ask for quarantine, with a way to the updates."""
+    return text.replace("everyone: true}", "everyone: true, maintenance: true}") + "\nquarantine: true\n"

@@ -14,7 +14,7 @@ from tests.e2e.neglect import neglected
 from toolkit.lab.machines import Lab
 
 # What a commune may ask for and the demonstration does not: it works at night.
-MORE = 'regime: {enforced: true, hours: "00:00-23:59", weekdays: [monday, tuesday, thursday]}\nquarantine: true\n'
+REGIME = 'regime: {enforced: true, hours: "00:00-23:59", weekdays: [monday, tuesday, thursday]}\n'
 Done = subprocess.CompletedProcess[str]
 Verdicts = dict[tuple[str, str], str]
 
@@ -69,7 +69,10 @@ def tell(lab: Lab, nomade: Callable[..., Done], artefacts: Path) -> Story:
     story.changed_by_plan = {host: filesystem.differences(before[host], after[host]) for host in hosts}
     stage("apply", "apply", everybody)
     stage("audit-after", "audit", everybody, "--format", "json")
-    with fleets.rewritten(lab, fleets.with_line("regime:", MORE)):
+    with (
+        fleets.rewritten(lab, fleets.with_line("regime:", REGIME)),
+        fleets.rewritten(lab, fleets.with_quarantine),
+    ):
         stage("audit-unenforced", "audit", everybody, *gateways, "--format", "json")
         stage("apply-enforced", "apply", everybody, *gateways, "--tags", "vpn_gateway_access")
         stage("audit-enforced", "audit", everybody, *gateways, "--format", "json")

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests.e2e.fleets import rewritten
+from tests.e2e.fleets import rewritten, with_quarantine
 from tests.e2e.network import reachable
 from tests.e2e.test_vpn_peers import COMMUNE, GATEWAY, LAPTOP, OFFICE_PC, Nomade, active, sh, until, verdict
 from toolkit import fleet
@@ -32,11 +32,6 @@ def audit(lab: Lab, nomade: Nomade) -> tuple[set[str], str]:
     )
 
 
-def asked(text: str) -> str:
-    """Have the fleet file ask for quarantine, with a way to the updates."""
-    return text.replace("everyone: true}", "everyone: true, maintenance: true}") + "\nquarantine: true\n"
-
-
 @pytest.fixture
 def quarantined(site: Lab, nomade: Nomade) -> Iterator[Lab]:
     """The site with quarantine; what a container cannot pass is accepted. As it was before at the end."""
@@ -47,7 +42,7 @@ def quarantined(site: Lab, nomade: Nomade) -> Iterator[Lab]:
         fields = ("--reason", "banc", "--approver", "essai", "--until", tomorrow)
         assert nomade(site.workspace, "waiver", "add", control, "-c", COMMUNE, *fields).returncode == 0
     try:
-        with rewritten(site, asked, COMMUNE):
+        with rewritten(site, with_quarantine, COMMUNE):
             yield site
         done = nomade(site.workspace, "quarantine", "apply", "-c", COMMUNE)  # off again
         assert done.returncode == 0, done.stderr
