@@ -209,16 +209,8 @@ class Lab:
             if engine.label(container, RECIPE) == recipe and engine.state(container) == "running":
                 return
             engine.run("rm", "--force", container)
-        options = [
-            "--detach",
-            "--name",
-            container,
-            "--hostname",
-            DEPOT,
-            "--user=nobody",
-            "--cap-drop=ALL",
-            "--read-only",
-        ]
+        options = ["--detach", "--name", container, "--hostname", DEPOT]
+        options += ["--user=nobody", "--cap-drop=ALL", "--read-only"]
         options += ["--network", networks.name_of(self.name, topology.BENCH), "--ip", plan.depot]
         options += [f"--volume={keep}:{keep}:ro" for keep in keeps] + [f"--volume={script}:/srv/depot.py:ro"]
         options += ["--entrypoint=python3", *self._labels(DEPOT, recipe)]
