@@ -73,7 +73,7 @@ asked
 
 @pytest.mark.parametrize("host", LAPTOPS)
 def test_network_manager_asks_names_where_the_commune_says_and_is_told_once(hardened: Hardened, host: str) -> None:
-    script = yaml.safe_load((ROLE / "vars/main.yml").read_text(encoding="utf-8"))["__vpn_client_names_script"]
+    script = yaml.safe_load((ROLE / "vars/main.yml").read_text(encoding="utf-8"))["__vpn_client_network_script"]
     file = "[global-dns]\n[global-dns-domain-*]\nservers=198.18.11.53\n"
     done = hardened.lab.exec(host, ["sh", "-euc", NAMES, "sh", script, file])
     assert done.returncode == 0, done.stderr.decode()
