@@ -12,7 +12,7 @@ import pytest
 
 from tests.fleet import sample
 from tests.regime.test_access import ANNA, SCHEDULE, access, at
-from tests.roles.test_reachability import LISTEN, _build
+from tests.roles.test_reachability import LISTEN, _build, _remove
 from toolkit.fleet import load
 
 pytestmark = pytest.mark.lab  # root, ip and nft
@@ -78,8 +78,7 @@ def laptops(tmp_path: Path) -> Iterator[tuple[Laptop, Laptop]]:
         for process in started:
             process.kill()
             process.communicate()
-        for name in ("g", "o", "l0", "l1"):
-            subprocess.run(["ip", "netns", "delete", f"{PREFIX}-{name}"], check=False, capture_output=True)
+        _remove(PREFIX)
 
 
 @pytest.fixture

@@ -203,6 +203,14 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     return made
 
 
+def _remove(prefix: str) -> None:
+    """Remove what is there of the namespaces of a prefix."""
+    names = subprocess.run(["ip", "netns", "list"], capture_output=True, text=True, check=True).stdout.split()
+    for name in names:
+        if name.startswith(f"{prefix}-"):
+            sh(f"ip netns delete {name}")
+
+
 @pytest.fixture(scope="module", params=["essai", "voisin"])
 def site(workspace: Workspace, request: pytest.FixtureRequest) -> Iterator[Site]:
     fleets = {name: load(workspace, name) for name in ("essai", "voisin")}
@@ -230,10 +238,7 @@ def site(workspace: Workspace, request: pytest.FixtureRequest) -> Iterator[Site]
     finally:
         for listener in listeners:
             listener.communicate()
-        names = subprocess.run(["ip", "netns", "list"], capture_output=True, text=True, check=True).stdout.split()
-        for name in names:
-            if name.startswith(f"{prefix}-"):
-                sh(f"ip netns delete {name}")
+        _remove(prefix)
 
 
 def test_every_laptop_reaches_what_the_fleet_says_and_nothing_else(site: Site) -> None:
