@@ -33,7 +33,7 @@ resolvectl llmnr $1 yes
 """
 REMOVE = """
 apt-get -qq purge systemd-resolved
-rm -r /etc/systemd/resolved.conf.d/00-lab.conf /etc/resolv.conf /run/systemd/resolve
+rm -rf /etc/systemd/resolved.conf.d/00-lab.conf /etc/resolv.conf /run/systemd/resolve
 mv /root/names-before /etc/resolv.conf
 """
 ASK = """
