@@ -1,4 +1,4 @@
-"""Names are asked through the tunnel: systemd-resolved itself on a provisioned laptop, that of Debian 13."""
+"""Names are asked through the tunnel: systemd-resolved itself, of both releases, on provisioned laptops."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from toolkit.lab.machines import Lab
 
 pytestmark = pytest.mark.lab
 
-COMMUNE = "valsorbe"
 SERVER = "198.18.11.53"  # of an office: nobody answers there, what counts is where the question goes
 ROUTER = "192.0.2.53"  # what the laptop's network gives
 TUNNEL = "wg-nomade"
@@ -51,10 +50,15 @@ def run(lab: Lab, host: str, script: str, *arguments: str) -> str:
     return done.stdout.decode().strip()
 
 
+@pytest.fixture(scope="module", params=["pontlierre", "valsorbe"])
+def commune(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
 @pytest.fixture(scope="module")
-def laptop(site: Lab) -> Iterator[tuple[str, str]]:
+def laptop(site: Lab, commune: str) -> Iterator[tuple[str, str]]:
     """A laptop with systemd-resolved, which its network gave a name server, and its interface of that network."""
-    name = fleet.load(site.workspace, COMMUNE).laptops[0].name
+    name = fleet.load(site.workspace, commune).laptops[0].name
     cable = interface(site, name, site.plan().machine(name).attachments[1].address)
     try:
         run(site, name, INSTALL, cable, ROUTER)
@@ -64,11 +68,11 @@ def laptop(site: Lab) -> Iterator[tuple[str, str]]:
 
 
 @pytest.fixture(scope="module")
-def applied(site: Lab, nomade: Nomade, laptop: tuple[str, str]) -> Iterator[list[str]]:
+def applied(site: Lab, nomade: Nomade, commune: str, laptop: tuple[str, str]) -> Iterator[list[str]]:
     """The commune has a name server of its own: what applying said, the first time and the second."""
-    apply = ("apply", "-c", COMMUNE, "-l", laptop[0], "--tags", "vpn_client")
+    apply = ("apply", "-c", commune, "-l", laptop[0], "--tags", "vpn_client")
     try:
-        with rewritten(site, with_line("  laptop:", f"  laptop:\n    vpn_client_dns_servers: [{SERVER}]\n"), COMMUNE):
+        with rewritten(site, with_line("  laptop:", f"  laptop:\n    vpn_client_dns_servers: [{SERVER}]\n"), commune):
             yield [nomade(site.workspace, *apply).stderr for _time in range(2)]
     finally:
         nomade(site.workspace, *apply)
@@ -89,10 +93,10 @@ def test_without_rules_and_settings_the_neighbours_would_be_asked(
         assert any(sign in line for line in beside), (sign, beside)
 
 
-def test_a_commune_gives_its_name_server_once(applied: list[str]) -> None:
+def test_a_commune_gives_its_name_server_once(commune: str, applied: list[str]) -> None:
     first, second = applied
-    assert f"{COMMUNE}: 1 of 1 endpoints done, 1 changed" in first
-    assert f"{COMMUNE}: 1 of 1 endpoints done, 0 changed" in second
+    assert f"{commune}: 1 of 1 endpoints done, 1 changed" in first
+    assert f"{commune}: 1 of 1 endpoints done, 0 changed" in second
 
 
 def test_names_are_asked_in_the_tunnel_and_nowhere_else(
