@@ -69,10 +69,14 @@ def tell(lab: Lab, nomade: Callable[..., Done], artefacts: Path) -> Story:
     story.changed_by_plan = {host: filesystem.differences(before[host], after[host]) for host in hosts}
     stage("apply", "apply", everybody)
     stage("audit-after", "audit", everybody, "--format", "json")
-    with fleets.rewritten(lab, fleets.with_line("regime:", REGIME)):
+    with (
+        fleets.rewritten(lab, fleets.with_line("regime:", REGIME)),
+        fleets.rewritten(lab, fleets.with_quarantine),
+    ):
         stage("audit-unenforced", "audit", everybody, *gateways, "--format", "json")
         stage("apply-enforced", "apply", everybody, *gateways, "--tags", "vpn_gateway_access")
         stage("audit-enforced", "audit", everybody, *gateways, "--format", "json")
+    stage("quarantine-off", "quarantine", "apply", everybody)
     stage("apply-unenforced", "apply", everybody, *gateways, "--tags", "vpn_gateway_access")
     stage("apply-again", "apply", everybody)
     return story

@@ -53,16 +53,18 @@ def test_a_cut_or_unknown_text_is_no_answer(text: str) -> None:
 
 def test_windows_say_when_they_were_last_looked_at() -> None:
     parse = registry()["access_windows"].parse
-    assert parse("enforced yes\ntable no\nnow 100\nran 40\nto_hold\nheld\nend\n") == {
+    assert parse("enforced yes\nquarantine yes\ntable no\nnow 100\nran 40\nto_hold\nheld\nend\n") == {
         "installed": True,
         "enforced": True,
         "loaded": False,
         "age": 60,
+        "told": True,
         "free": [],
         "astray": [],
     }
     assert parse("absent\n")["loaded"] is False
     held = parse("enforced no\ntable no\nnow 1\nran 1\nto_hold 192.0.2.1,192.0.2.2,\nheld 192.0.2.2,192.0.2.3,\nend\n")
+    assert held["told"] is False
     assert (held["free"], held["astray"]) == (["192.0.2.1"], ["192.0.2.3"])
     cut = "enforced yes\ntable yes\nnow 100\nran 1\n"
     wrong = cut + "to_hold 192.0.2.1,192.0\nheld\nend\n"

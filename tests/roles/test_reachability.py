@@ -253,18 +253,8 @@ def test_the_commune_that_names_the_cig_s_store_reaches_its_one_port_in_the_gate
         assert site.reached(f"l{number}", [STORE]) == named
     pcs = [pc.office_address for pc in site.fleet.office_pcs]
     for source, port in [(pcs[0], STORE_PORT), (pcs[1], STORE_PORT), (pcs[0], 22), ("198.51.100.10", STORE_PORT)]:
-        command = [
-            "ip",
-            "netns",
-            "exec",
-            f"{site.prefix}-o",
-            sys.executable,
-            "-c",
-            CONNECT_FROM,
-            source,
-            STORE,
-            str(port),
-        ]
+        inside = ["ip", "netns", "exec", f"{site.prefix}-o", sys.executable, "-c", CONNECT_FROM]
+        command = [*inside, source, STORE, str(port)]
         said = subprocess.run(command, capture_output=True, text=True, timeout=30, check=True).stdout
         wanted_here = bool(named) and source in pcs and port == STORE_PORT
         assert (said == "reached\n") == wanted_here, (source, port, said)
