@@ -75,6 +75,23 @@ def test_the_laptop_away_reaches_the_declared_service_only(site: Lab, away: Comm
     assert list(answer.values()) == [True, False, False]
 
 
+def test_rules_that_something_else_removed_are_put_back_by_applying(site: Lab, commune: Commune) -> None:
+    # systemd-networkd does so when a machine wakes: without them nothing goes through the tunnel, nor beside it.
+    program = "/usr/local/libexec/nomade-vpn"
+
+    def said(action: str) -> str:
+        done = site.exec(commune.laptop, [program, action])
+        assert done.returncode == 0, done.stderr.decode()
+        return done.stdout.decode().strip()
+
+    assert said("check") == ""
+    site.exec(commune.laptop, ["ip", "-4", "rule", "delete", "preference", "32503"])
+    assert said("check") == "changed"
+    assert said("ensure") == "changed"
+    assert said("check") == ""
+    assert site.exec(commune.laptop, ["ip", "-4", "rule", "show", "preference", "32503"]).stdout != b""
+
+
 def test_no_other_machine_gets_an_answer_from_the_office_pc(site: Lab, commune: Commune, other: Commune) -> None:
     at_bench = commune.office_pc.bench.address
     targets = (commune.office, RDP), (at_bench, RDP)
