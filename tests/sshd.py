@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import getpass
 import os
+import random
 import shutil
 import socket
 import subprocess
@@ -50,11 +51,16 @@ def make_key(path: Path) -> Path:
 
 
 def free_port() -> int:
-    """Return a TCP port of 127.0.0.1 on which nothing listens now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """Return a TCP port of 127.0.0.1 that nothing uses now.
+
+    It is below those that the kernel gives to connections (net.ipv4.ip_local_port_range): one of those could
+    be the near end of another connection by the time that its server starts.
+    """
+    for port in random.sample(range(20000, 32000), 100):
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise OSError("no free port among a hundred")
 
 
 @dataclass(frozen=True)

@@ -98,7 +98,7 @@ def sitting(site: Lab, commune_id: str) -> Iterator[Desk]:
     desk.run(desk.office_pc, f"if {locked}; then chpasswd; fi", f"{desk.login}:{PASSWORD}\n")
     home = f"~{desk.login}"
     desk.run(desk.office_pc, f"cat > {home}/.xsessionrc; chown {desk.login}: {home}/.xsessionrc", SESSION)
-    screen = "Xvfb :77 -screen 0 1024x768x24 -nolisten tcp -ac"
+    screen = "Xvfb :77 -screen 0 1024x768x24 -nolisten tcp -ac -noreset"
     desk.run(desk.laptop, f"systemd-run --quiet --collect --unit=lab-screen --uid={desk.login} {screen}")
     with unplugged(site, desk.laptop, "bench"):
         yield desk

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.sshd import free_port
 from toolkit.paths import roles_dir
 
 NEEDED = ("xfreerdp", "freerdp-shadow-cli", "winpr-hash", "Xvfb", "openssl")
@@ -62,20 +63,20 @@ class Desk:
         with (home / "log").open("w") as log:
             process = subprocess.Popen(command, env=self.environment | {"HOME": str(home)}, stdout=log, stderr=log)
         try:
-            self._wait()
+            self._wait(home / "log")
             shutil.copy(home / ".config/freerdp/shadow/shadow.crt", self.folder / "office-pc.crt")
             yield
         finally:
             process.terminate()
             process.wait(timeout=20)
 
-    def _wait(self) -> None:
-        for _ in range(100):
+    def _wait(self, log: Path) -> None:
+        for _ in range(300):
             with socket.socket() as client:
                 if client.connect_ex(("127.0.0.1", self.port)) == 0:
                     return
             time.sleep(0.2)
-        pytest.fail("the server does not listen")
+        pytest.fail(f"the server does not listen: {log.read_text(encoding='utf-8', errors='replace')}")
 
     def open(self, password: str) -> subprocess.CompletedProcess[str]:
         """Run the launcher as the desktop does, for a few seconds at most."""
@@ -93,14 +94,12 @@ class Desk:
 @pytest.fixture(scope="module")
 def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     folder = tmp_path_factory.mktemp("laptop")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     _render(folder, port)
     (folder / "bin").mkdir()
     (folder / "bin" / "zenity").symlink_to("/bin/true")  # the message is read from standard error; no window waits
     screen = subprocess.Popen(
-        ["Xvfb", "-displayfd", "1", "-screen", "0", "800x600x24", "-nolisten", "tcp"],
+        ["Xvfb", "-displayfd", "1", "-screen", "0", "800x600x24", "-nolisten", "tcp", "-noreset"],
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,

@@ -215,7 +215,9 @@ def screen(hotel: Home) -> list[str]:
     """What a desktop gives its programs: the number of a screen, and a folder of the teleworker's own."""
     own = f"/run/user/{TELEWORKER}"
     hotel.laptop.sh(f"mkdir -p {own}; chown {TELEWORKER} {own}; chmod 700 {own}")
-    server = hotel.laptop.spawn("Xvfb", "-displayfd", "1", "-screen", "0", "1024x768x24", "-nolisten", "tcp", "-ac")
+    server = hotel.laptop.spawn(
+        "Xvfb", "-displayfd", "1", "-screen", "0", "1024x768x24", "-nolisten", "tcp", "-ac", "-noreset"
+    )
     assert server.stdout is not None
     number = int(server.stdout.readline())
     return [f"DISPLAY=:{number}", f"HOME={own}", f"XDG_RUNTIME_DIR={own}", "PATH=/usr/bin:/bin"]
