@@ -108,4 +108,5 @@ def main() -> None:
             _("Internal error: {error} — please report it with the command you ran.").format(error=error), err=True
         )
         code = ExitCode.INTERNAL
+    gc.freeze()  # nor does the interpreter, on its way out, have to
     sys.exit(int(code))

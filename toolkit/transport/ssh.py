@@ -26,6 +26,7 @@ logging.getLogger("paramiko").setLevel(logging.CRITICAL + 1)
 CONNECT_SECONDS = 10.0
 HANDSHAKE_SECONDS = 30.0  # for whoever accepted the connection, so is there: a busy or old machine may be slow
 _CHUNK = 65_536
+_NAP = 0.2
 # Whatever a hostile server makes paramiko's own thread stumble over is raised again here, of any type.
 _LOST = (Exception,)
 
@@ -290,6 +291,11 @@ def _exchange(client: Client, command: str, script: str, end: float, limit: int)
 
 def _parts(channel: paramiko.Channel, end: float) -> Iterator[tuple[str, bytes]]:
     """Yield what comes, at most `_CHUNK` bytes at a time, until the end of output or of the time."""
+    # While the command runs, what came is taken now and then: to be woken by each packet is a tenth of an exchange.
+    while not channel.status_event.wait(max(0.0, min(_NAP, end - time.monotonic()))):
+        yield from _there(channel)
+        if channel.eof_received or time.monotonic() >= end:
+            break
     watch = select.poll()
     watch.register(channel.fileno(), select.POLLIN)
     while watch.poll(max(0.0, end - time.monotonic()) * 1000):
@@ -299,6 +305,13 @@ def _parts(channel: paramiko.Channel, end: float) -> Iterator[tuple[str, bytes]]
             yield "err", channel.recv_stderr(_CHUNK)
         elif channel.eof_received or channel.closed:
             return
+
+
+def _there(channel: paramiko.Channel) -> Iterator[tuple[str, bytes]]:
+    while channel.recv_ready():
+        yield "out", channel.recv(_CHUNK)
+    while channel.recv_stderr_ready():
+        yield "err", channel.recv_stderr(_CHUNK)
 
 
 def _exit_code(channel: paramiko.Channel, end: float) -> int | None:
