@@ -12,16 +12,19 @@ from pathlib import Path
 from toolkit.lab.machines import Lab
 from toolkit.lab.networks import bridge_of
 
-# Run on a stand-in with its python3: connect to each (address, port) of the arguments, print which answered.
+# Run on a stand-in with its python3: connect to all (address, port) of the argument at once, print which answered.
 _PROBE = """
 import json, socket, sys
-def answers(address, port):
+from concurrent.futures import ThreadPoolExecutor
+def answers(target):
     try:
-        socket.create_connection((address, port), timeout=2).close()
+        socket.create_connection(tuple(target), timeout=2).close()
     except OSError:
         return False
     return True
-print(json.dumps([answers(address, port) for address, port in json.loads(sys.argv[1])]))
+targets = json.loads(sys.argv[1])
+with ThreadPoolExecutor(len(targets)) as pool:
+    print(json.dumps(list(pool.map(answers, targets))))
 """
 # Things a laptop's programs do all day, each with a bounded wait.
 _CHATTER = """
