@@ -7,16 +7,37 @@ whole takes most of an hour.
 from __future__ import annotations
 
 import datetime
+import shlex
 import subprocess
 import sys
+from collections.abc import Sequence
 
 from tests.judge import Laptop, others, page
 from tests.judge.__main__ import COMMUNE, LAPTOP, NEIGHBOUR, PACKAGES, bench, enrol, nomade
+from toolkit import reach
+from toolkit.fleet import load
 from toolkit.lab import images
 from toolkit.lab.machines import Lab
+from toolkit.transport.ssh import SshTransport
 
 _HARDWARE = "{encrypted_root: true, processors: 1}"
 _SECONDS = 5400
+_OUTPUT = 4_000_000
+
+
+class Provisioned(Laptop):
+    """The laptop as technicians reach it: through the gateway, as the management account. sshd lets nobody else in."""
+
+    def run(self, *argv: str, stdin: bytes = b"", accepted: Sequence[int] = (0,), timeout: float = 900) -> str:
+        """See `Laptop.run`; nothing can be given on standard input."""
+        assert not stdin
+        workspace = self.lab.workspace
+        way = reach.routes(workspace, load(workspace, COMMUNE))[self.name]
+        with SshTransport() as transport:
+            done = transport.run(way, f"{shlex.join(argv)}\n", timeout=timeout, limit=_OUTPUT)
+        if done.exit_code not in accepted:
+            raise RuntimeError(f"{self.name}: {shlex.join(argv)}: {done.exit_code}: {done.stderr.decode()[-500:]}")
+        return done.stdout.decode(errors="replace")
 
 
 def main() -> int:
@@ -42,7 +63,7 @@ def judge(lab: Lab) -> None:
     print(f"Lynis {version} before: {before}", flush=True)
     enrol(lab)
     nomade(lab, "apply", "-c", COMMUNE, timeout=_SECONDS)
-    _, after = others.lynis(laptop, timeout=_SECONDS)
+    _, after = others.lynis(Provisioned(lab, LAPTOP), timeout=_SECONDS)
     print(f"Lynis {version} after: {after}", flush=True)
     today = datetime.datetime.now(tz=datetime.UTC).date().isoformat()
     page.write_virtual(today, version, before, after)
