@@ -108,5 +108,5 @@ def main() -> None:
             _("Internal error: {error} — please report it with the command you ran.").format(error=error), err=True
         )
         code = ExitCode.INTERNAL
-    gc.freeze()  # nor does the interpreter, on its way out, have to
+    gc.freeze()  # the interpreter would look at all of them once more on its way out
     sys.exit(int(code))

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import select
 import socket
 import stat
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import lru_cache, partial
 from pathlib import Path
 
 from toolkit.errors import BadInputError, UnreachableError
 from toolkit.i18n import _
+from toolkit.transport._exchange import LOST, exchange
 from toolkit.transport._paramiko import paramiko
 from toolkit.transport.base import HostKeyChangedError, LoginRefusedError, NotEnrolledError, Result, Route
 from toolkit.transport.known_hosts import KEY_TYPE, HostKey, changed, pins
@@ -25,16 +25,12 @@ logging.getLogger("paramiko").setLevel(logging.CRITICAL + 1)
 
 CONNECT_SECONDS = 10.0
 HANDSHAKE_SECONDS = 30.0  # for whoever accepted the connection, so is there: a busy or old machine may be slow
-_CHUNK = 65_536
-_NAP = 0.2
-# Whatever a hostile server makes paramiko's own thread stumble over is raised again here, of any type.
-_LOST = (Exception,)
 
 
 def _quietly(close: Callable[[], None]) -> None:
     # paramiko's thread ends with this. When the gateway underneath went first it raises there, which skips the rest of
     # the thread's tidying up and prints a traceback.
-    with contextlib.suppress(*_LOST):
+    with contextlib.suppress(*LOST):
         close()
 
 
@@ -59,9 +55,9 @@ class Client(paramiko.Transport):
     def close(self) -> None:
         """Close at once: a reader blocked on the socket would notice only at its next time-out."""
         # Behind a gateway the stream is a channel of a connection that may be gone already, and says so with EOFError.
-        with contextlib.suppress(*_LOST):
+        with contextlib.suppress(*LOST):
             self.sock.shutdown(socket.SHUT_RDWR)
-        with contextlib.suppress(*_LOST):
+        with contextlib.suppress(*LOST):
             super().close()
 
 
@@ -122,7 +118,7 @@ def handshake(route: Route, stream: socket.socket | paramiko.Channel, timeout: f
     try:
         client.start_client(timeout=timeout)
         return client, HostKey(client.get_remote_server_key().asbytes())
-    except _LOST as error:
+    except LOST as error:
         client.close()
         raise UnreachableError(
             _("{endpoint}: no SSH key exchange at {address} port {port}: {reason}").format(
@@ -162,7 +158,7 @@ def authenticate(route: Route, client: Client, timeout: float, password: str | N
             left = client.auth_publickey(route.user, key)
         else:
             left = client.auth_password(route.user, password or "")
-    except _LOST:
+    except LOST:
         left = ["?"]
     if left:
         raise LoginRefusedError(
@@ -214,11 +210,11 @@ class SshTransport:
 
     def _as_root(self, client: Client, route: Route, script: str, end: float, limit: int) -> Result:
         if route.user == "root":
-            return _exchange(client, "sh", script, end, limit)
+            return exchange(client, "sh", script, end, limit)
         # A password that sudo does not ask for would be read by the shell, so find out before it is sent.
-        if self._password is None or _exchange(client, "sudo -n true", "", end, limit).exit_code == 0:
-            return _exchange(client, "sudo -n sh", script, end, limit)
-        return _exchange(client, "sudo -k -S -p '' sh", f"{self._password}\n{script}", end, limit)
+        if self._password is None or exchange(client, "sudo -n true", "", end, limit).exit_code == 0:
+            return exchange(client, "sudo -n sh", script, end, limit)
+        return exchange(client, "sudo -k -S -p '' sh", f"{self._password}\n{script}", end, limit)
 
     def _connect(self, route: Route, timeout: float) -> Client:
         pinned = _pinned(route)
@@ -243,7 +239,7 @@ class SshTransport:
         gateway = self._gateway(route.alias, route.jump, timeout)
         try:
             return gateway.open_channel("direct-tcpip", (route.address, route.port), ("127.0.0.1", 0), timeout=limit)
-        except _LOST as error:
+        except LOST as error:
             raise UnreachableError(
                 _("{endpoint}: {gateway} does not reach {address} port {port}: {reason}").format(
                     endpoint=route.alias,
@@ -270,50 +266,3 @@ class SshTransport:
                 _("{endpoint}: not reached through its gateway: {reason}").format(endpoint=endpoint, reason=known)
             )
         return known
-
-
-def _exchange(client: Client, command: str, script: str, end: float, limit: int) -> Result:
-    output: dict[str, bytearray] = {"out": bytearray(), "err": bytearray()}
-    code: int | None = None
-    with contextlib.suppress(*_LOST):
-        channel = client.open_session(timeout=max(0.1, end - time.monotonic()))
-        channel.settimeout(max(0.1, end - time.monotonic()))
-        channel.exec_command(command)
-        channel.sendall(script.encode())
-        channel.shutdown_write()
-        for kind, part in _parts(channel, end):
-            output[kind] += part
-            if len(output["out"]) + len(output["err"]) > limit:
-                return Result(None, bytes(output["out"][:limit]), bytes(output["err"][:limit]), truncated=True)
-        code = _exit_code(channel, end)
-    return Result(code, bytes(output["out"]), bytes(output["err"]))
-
-
-def _parts(channel: paramiko.Channel, end: float) -> Iterator[tuple[str, bytes]]:
-    """Yield what comes, at most `_CHUNK` bytes at a time, until the end of output or of the time."""
-    # While the command runs, what came is taken now and then: to be woken by each packet is a tenth of an exchange.
-    while not channel.status_event.wait(max(0.0, min(_NAP, end - time.monotonic()))):
-        yield from _there(channel)
-        if channel.eof_received or time.monotonic() >= end:
-            break
-    watch = select.poll()
-    watch.register(channel.fileno(), select.POLLIN)
-    while watch.poll(max(0.0, end - time.monotonic()) * 1000):
-        if channel.recv_ready():
-            yield "out", channel.recv(_CHUNK)
-        elif channel.recv_stderr_ready():
-            yield "err", channel.recv_stderr(_CHUNK)
-        elif channel.eof_received or channel.closed:
-            return
-
-
-def _there(channel: paramiko.Channel) -> Iterator[tuple[str, bytes]]:
-    while channel.recv_ready():
-        yield "out", channel.recv(_CHUNK)
-    while channel.recv_stderr_ready():
-        yield "err", channel.recv_stderr(_CHUNK)
-
-
-def _exit_code(channel: paramiko.Channel, end: float) -> int | None:
-    channel.status_event.wait(max(0.0, end - time.monotonic()))
-    return channel.exit_status if channel.exit_status >= 0 else None
