@@ -11,7 +11,8 @@ import pytest
 import yaml
 
 from toolkit import paths
-from toolkit.catalogue import Catalogue, Control, Operand, control_schema, load, read
+from toolkit.catalogue import Catalogue, load, read
+from toolkit.catalogue_model import Control, Operand, control_schema
 from toolkit.errors import BadInputError, ProblemsError
 from toolkit.evaluate import Subject, judge_text
 from toolkit.finding import Verdict
@@ -137,7 +138,7 @@ def test_digest_changes_with_any_control() -> None:
 
 def test_schema_beside_the_controls_is_the_model() -> None:
     written = json.loads((paths.controls_dir() / "control.schema.json").read_text(encoding="utf-8"))
-    assert written == control_schema(), "run: python -m toolkit.catalogue > toolkit/controls/control.schema.json"
+    assert written == control_schema(), "run: python -m toolkit.catalogue_model > toolkit/controls/control.schema.json"
 
 
 @pytest.fixture

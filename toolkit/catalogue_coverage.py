@@ -9,7 +9,8 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
 
-from toolkit.catalogue import Catalogue, Control
+from toolkit.catalogue import Catalogue
+from toolkit.catalogue_model import Control
 from toolkit.errors import BadInputError
 from toolkit.i18n import _, set_language
 

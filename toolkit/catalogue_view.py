@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from toolkit.catalogue import Catalogue, Control, Expectation, Operand
+from toolkit.catalogue import Catalogue
+from toolkit.catalogue_model import Control, Expectation, Operand
 from toolkit.errors import BadInputError
 from toolkit.i18n import _, set_language
 

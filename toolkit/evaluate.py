@@ -8,7 +8,8 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from toolkit import declared
-from toolkit.catalogue import Catalogue, Control, Expectation, Operand, Question
+from toolkit.catalogue import Catalogue
+from toolkit.catalogue_model import Control, Expectation, Operand, Question
 from toolkit.finding import Check, Evidence, Finding, Section, SectionStatus, Verdict
 from toolkit.fleet.declarations import Declaration
 from toolkit.once import Once

@@ -16,8 +16,9 @@ from typing import Any
 
 from toolkit import catalogue, escrow
 from toolkit.audit import subject_of
-from toolkit.catalogue import Catalogue, Profile, profile_problems
+from toolkit.catalogue import Catalogue, profile_problems
 from toolkit.catalogue_files import read_folder
+from toolkit.catalogue_model import Profile
 from toolkit.errors import ExitCode, Problem, ProblemsError
 from toolkit.evaluate import evaluate
 from toolkit.finding import Verdict

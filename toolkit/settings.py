@@ -9,8 +9,9 @@ from functools import cache
 from typing import Any, Literal, TypeAlias
 
 from toolkit import paths
-from toolkit.catalogue import Catalogue, Profile
+from toolkit.catalogue import Catalogue
 from toolkit.catalogue_files import read_folder
+from toolkit.catalogue_model import Profile
 from toolkit.errors import Problem, ProblemsError
 from toolkit.fleet.model import Fleet
 from toolkit.fleet.parts import Kind

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
-from toolkit.catalogue import Catalogue, Control, Item, Profile, Reference
+from toolkit.catalogue import Catalogue
+from toolkit.catalogue_model import Control, Item, Profile, Reference
 from toolkit.finding import (
     Check,
     EndpointAudit,

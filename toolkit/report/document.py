@@ -8,7 +8,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from toolkit import declared
-from toolkit.catalogue import Catalogue, Control
+from toolkit.catalogue import Catalogue
+from toolkit.catalogue_model import Control
 from toolkit.finding import Audit, EndpointAudit, Finding, Verdict
 from toolkit.report import judgement
 from toolkit.report.actions import actions
