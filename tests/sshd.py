@@ -106,14 +106,34 @@ def _wait(port: int, process: subprocess.Popen[bytes]) -> None:
     raise RuntimeError(f"sshd did not start (exit {process.poll()})")
 
 
+_LISTS = "/var/lib/apt/lists"
+_APT_HELPER = "/usr/lib/apt/apt-helper"
+
+
+def _lists_as_text(folder: Path) -> None:
+    """Copy what apt knows of its sources to `folder`, uncompressed and as old as it is."""
+    if folder.exists():
+        return
+    shutil.copytree(_LISTS, folder)
+    for packed in folder.glob("*_Packages.*"):
+        text = packed.with_suffix("")
+        with text.open("wb") as file:
+            subprocess.run([_APT_HELPER, "cat-file", packed], stdout=file, check=True)
+        shutil.copystat(packed, text)
+        packed.unlink()
+    shutil.copystat(_LISTS, folder)
+
+
 def stand_in_account(folder: Path, name: str) -> tuple[list[str], str]:
     """Return how to start sshd, and its options, so that `name` is an account to it, equal to root and with `sudo`.
 
-    Only that process sees the account: it has a mount namespace of its own with another /etc/passwd. In it apt keeps
-    its cache, as on every installed machine, even when the tests run in a container image that tells apt not to.
+    Only that process sees the account: it has a mount namespace of its own with another /etc/passwd. In it the machine
+    is one that was installed, even when the tests run in a container image for developers: apt keeps its cache, has
+    its lists as text, and /opt is empty.
     """
-    passwd, programs, cache = folder / "passwd", folder / "bin", folder / "apt"
+    passwd, programs, cache, lists = (folder / name for name in ("passwd", "bin", "apt", "lists"))
     cache.mkdir(exist_ok=True)
+    _lists_as_text(lists)
     passwd.write_text(f"{Path('/etc/passwd').read_text()}{name}:x:0:0::{folder}:/bin/sh\n")
     programs.mkdir(exist_ok=True)
     sudo = programs / "sudo"
@@ -121,6 +141,7 @@ def stand_in_account(folder: Path, name: str) -> tuple[list[str], str]:
     sudo.chmod(0o755)
     enter = (
         f"mount --bind '{passwd}' /etc/passwd && mount --bind '{cache}' /var/cache/apt || exit\n"
+        f"mount --bind '{lists}' {_LISTS} && mount -t tmpfs none /opt || exit\n"
         "for file in /etc/apt/apt.conf.d/docker-*; do [ ! -e $file ] || mount --bind /dev/null $file || exit; done\n"
         'exec "$@"'
     )

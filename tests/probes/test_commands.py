@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import subprocess
 from dataclasses import replace
@@ -24,6 +25,37 @@ def test_without_dpkg_s_database_there_is_no_answer(name: str) -> None:
         ["sh", "-c", command.replace("/var/lib/dpkg/status", "/nonexistent")], capture_output=True, check=False
     )
     assert done.returncode != 0
+
+
+INSTALLED = "Package: outil\nStatus: install ok installed\nArchitecture: all\nVersion: 1\n\n"
+OFFERED = (
+    "Package: outil\nArchitecture: all\nVersion: 2\nDescription: x\n\nPackage: other\nArchitecture: all\nVersion: 3\n"
+)
+
+
+def _updates(folder: Path) -> subprocess.CompletedProcess[str]:
+    (folder / "status").write_text(INSTALLED)
+    command = registry()["pending_updates"].alone.replace("/var/lib/dpkg/status", str(folder / "status"))
+    command = command.replace("/var/lib/apt/lists/", f"{folder}/")
+    return subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False)
+
+
+def test_updates_are_found_in_lists_that_are_text_or_packed(tmp_path: Path) -> None:
+    (tmp_path / "a_debian-security_main_Packages").write_text(OFFERED)
+    (tmp_path / "b_debian-security_contrib_Packages").touch()
+    text = _updates(tmp_path)
+    assert text.returncode == 0
+    assert "outil 1 2" in text.stdout
+    (tmp_path / "a_debian-security_main_Packages").unlink()
+    (tmp_path / "a_debian-security_main_Packages.gz").write_bytes(gzip.compress(OFFERED.encode()))
+    assert _updates(tmp_path).stdout == text.stdout
+
+
+@pytest.mark.parametrize("name", ["c_debian-security_x_Packages", "c_debian-security_x_Packages.gz"])
+def test_with_a_list_that_cannot_be_read_there_is_no_answer(tmp_path: Path, name: str) -> None:
+    (tmp_path / "a_debian-security_main_Packages").write_text(OFFERED)
+    (tmp_path / name).mkdir()
+    assert _updates(tmp_path).returncode != 0
 
 
 @pytest.mark.parametrize(("count", "status"), [(2, SectionStatus.OK), (700, SectionStatus.TRUNCATED)])

@@ -40,12 +40,16 @@ _ENCRYPTED = each(
 _PACKAGES = rf"""
 set -- /var/lib/apt/lists/*-security_*_Packages*
 [ -e "$1" ] || set --
+fields='^(Package|Architecture|Version): '
 for file do
   case $file in
-    *_Packages) cat "$file" ;;
-    *) /usr/lib/apt/apt-helper -o APT::Architectures::=any cat-file "$file" ;;
-  esac || echo 'Package: /unreadable'
-done | grep -E '^(Package|Architecture|Version): ' | awk '
+    *_Packages) grep -E "$fields" "$file" ;;
+    *)
+      {{ /usr/lib/apt/apt-helper -o APT::Architectures::=any cat-file "$file" || echo 'Package: /unreadable'
+      }} | grep -E "$fields" ;;
+  esac
+  [ $? -le 1 ] || echo 'Package: /unreadable'
+done | awk '
   FNR == 1 {{ judge(); files++ }}
   /^[^PSAV]/ {{ next }}
   /^Package: / {{
