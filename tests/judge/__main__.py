@@ -59,7 +59,7 @@ def judge(lab: Lab) -> None:
     write(render(before, after, versions, today))  # already: what follows takes as long again
     switch_usb_guard_on(lab)
     nomade(lab, "apply", "-c", COMMUNE, "-l", LAPTOP)
-    _, after.lynis_usb_guard = others.lynis(laptop)
+    after.lynis_usb_guard = others.lynis(laptop).index
     print(f"Lynis with USBGuard: {after.lynis_usb_guard}")
     write(render(before, after, versions, today))
 
@@ -99,14 +99,15 @@ def verdicts(lab: Lab, laptop: Laptop) -> tuple[Verdicts, str]:
         for tailored in (False, True):
             found.scans[level, tailored] = openscap.scan(laptop, level, tailored=tailored)
             print(f"OpenSCAP {level}{' (tailored)' if tailored else ''}: {found.scans[level, tailored].percent:.1f} %")
-    version, found.lynis = others.lynis(laptop)
-    print(f"Lynis: {found.lynis}")
+    lynis = others.lynis(laptop)
+    found.lynis = lynis.index
+    print(f"Lynis: {lynis}")
     address = lab.plan().machine(laptop.name).bench
     found.ssh = others.ssh_audit(address)
     found.exposures = others.exposures(laptop)
     found.ports = others.open_ports(Laptop(lab, NEIGHBOUR), address)
     print(found.ssh, found.exposures, found.ports)
-    return found, version
+    return found, lynis.version
 
 
 def nomade(lab: Lab, *arguments: str, timeout: float = 1200) -> None:

@@ -40,7 +40,7 @@ class Scan:
 
 
 def rules() -> dict[str, dict[str, str]]:
-    """Return `excluded` and `open`: rule → reason, in French."""
+    """Return `excluded` and `open` (rules) and `lynis` (its tests), each name → reason, in French."""
     content: dict[str, dict[str, str]] = yaml.safe_load(RULES.read_text(encoding="utf-8"))
     return content
 

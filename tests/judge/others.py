@@ -27,15 +27,29 @@ class Ssh:
     warnings: tuple[str, ...]
 
 
-def lynis(laptop: Laptop, timeout: float = 900) -> tuple[str, int]:
-    """Return the version and the hardening index (0 to 100)."""
+@dataclass(frozen=True, slots=True)
+class Lynis:
+    """Its version, its hardening index (0 to 100), and the tests that it still has a suggestion or a warning for."""
+
+    version: str
+    index: int
+    open_tests: tuple[str, ...] = ()
+
+
+def lynis(laptop: Laptop, timeout: float = 900) -> Lynis:
+    """Have Lynis look at the laptop."""
     laptop.run("lynis", "audit", "system", "--quick", "--no-colors", "--report-file", _REPORT, timeout=timeout)
-    report = laptop.run("cat", _REPORT)
+    return judge_lynis(laptop.run("cat", _REPORT))
+
+
+def judge_lynis(report: str) -> Lynis:
+    """Read a report of Lynis."""
     found = re.search(r"^hardening_index=(\d+)$", report, re.MULTILINE)
     version = re.search(r"^lynis_version=(\S+)$", report, re.MULTILINE)
     if not found or not version:
         raise RuntimeError("lynis: no index in its report")
-    return version.group(1), int(found.group(1))
+    open_tests = re.findall(r"^(?:suggestion|warning)\[\]=([A-Z]+-\d+)\|", report, re.MULTILINE)
+    return Lynis(version.group(1), int(found.group(1)), tuple(sorted(set(open_tests))))
 
 
 def ssh_audit(address: str) -> Ssh:

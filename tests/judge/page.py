@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.judge.openscap import Scan, rules
-from tests.judge.others import EXPOSURE_GOAL, Ssh
+from tests.judge.others import EXPOSURE_GOAL, Lynis, Ssh
 
 PAGE = Path(__file__).parents[2] / "docs" / "juges.md"
 BEGIN = "<!-- Généré par « make judge » : ne pas modifier jusqu’à la marque de fin. -->"
@@ -35,10 +35,24 @@ def write(text: str, begin: str = BEGIN) -> None:
     PAGE.write_text(f"{before}{begin}\n{text}{END}{after}", encoding="utf-8")
 
 
-def write_virtual(date: str, version: str, before: int, after: int) -> None:
+def write_virtual(date: str, before: Lynis, after: Lynis) -> None:
     """Put what Lynis says of the laptop that boots into the page."""
-    measured = f"Mesuré le {date} sur un portable Debian 12 qui démarre son propre noyau (QEMU), avec Lynis {version} :"
-    write(f"\n{measured} **{before}** avant, **{after}** après.\n\n", BEGIN_VIRTUAL)
+    write("\n".join(virtual_lines(date, before, after)) + "\n", BEGIN_VIRTUAL)
+
+
+def virtual_lines(date: str, before: Lynis, after: Lynis) -> Iterator[str]:
+    """Yield that part of the page; a test of Lynis without a reason shows as one to explain."""
+    reasons = rules()["lynis"]
+    yield ""
+    yield (
+        f"Mesuré le {date} sur un portable Debian 12 qui démarre son propre noyau (QEMU), avec Lynis {after.version} : "
+        f"**{before.index}** avant, **{after.index}** après."
+    )
+    yield ""
+    yield f"Ce qu’il propose encore ({len(after.open_tests)}), et pourquoi cela reste :"
+    yield ""
+    yield from (f"- `{test}` : {reasons.get(test, '**à expliquer**')}" for test in after.open_tests)
+    yield ""
 
 
 def render(before: Verdicts, after: Verdicts, versions: dict[str, str], date: str) -> str:

@@ -7,8 +7,8 @@ import xml.dom.minidom
 import pytest
 
 from tests.judge.openscap import LEVELS, MAXIMUM_EXCLUDED, Scan, parse, rules, tailoring
-from tests.judge.others import Ssh, judge_ssh
-from tests.judge.page import BEGIN, END, PAGE, Verdicts, render
+from tests.judge.others import Lynis, Ssh, judge_lynis, judge_ssh
+from tests.judge.page import BEGIN, END, PAGE, Verdicts, render, virtual_lines
 
 PREFIX = "xccdf_org.ssgproject.content_rule_"
 
@@ -17,7 +17,7 @@ def test_few_rules_are_excluded_and_each_has_its_reason() -> None:
     known = rules()
     assert len(known["excluded"]) <= MAXIMUM_EXCLUDED
     assert not set(known["excluded"]) & set(known["open"])
-    for reason in (*known["excluded"].values(), *known["open"].values()):
+    for reason in (*known["excluded"].values(), *known["open"].values(), *known["lynis"].values()):
         assert len(reason.split()) >= 8, reason
 
 
@@ -26,7 +26,7 @@ def test_the_page_names_every_excluded_rule_with_its_reason() -> None:
     generated, _, _ = generated.partition(END)
     missing = [rule for rule, reason in rules()["excluded"].items() if f"- `{rule}` : {reason}\n" not in generated]
     assert not missing, "run: make judge"
-    assert "à expliquer" not in generated
+    assert "à expliquer" not in PAGE.read_text(encoding="utf-8")
 
 
 def test_tailoring_leaves_out_what_is_excluded_and_changes_nothing_else() -> None:
@@ -59,6 +59,20 @@ def test_ssh_audit_notes_are_read_with_their_algorithm() -> None:
     assert judge_ssh(text, {"kex": [1]}) == Ssh(("hmac-sha1 : broken",), ("hmac-sha1 : small",))
     with pytest.raises(RuntimeError):
         judge_ssh("", {"kex": []})
+
+
+def test_what_lynis_still_proposes_is_read_and_listed() -> None:
+    report = (
+        "lynis_version=3.0.8\nwarning[]=FIRE-4512|no rules|-|-|\nsuggestion[]=BOOT-5122|x|-|-|\n"
+        "suggestion[]=BOOT-5122|again|-|-|\nhardening_index=85\n"
+    )
+    found = judge_lynis(report)
+    assert found == Lynis("3.0.8", 85, ("BOOT-5122", "FIRE-4512"))
+    text = "\n".join(virtual_lines("2026-01-01", Lynis("3.0.8", 60), found))
+    assert "**60** avant, **85** après" in text
+    assert "\n- `FIRE-4512` : **à expliquer**" in text
+    with pytest.raises(RuntimeError, match="no index"):
+        judge_lynis("lynis_version=3.0.8\n")
 
 
 def test_a_rule_that_passed_before_and_fails_after_shows() -> None:

@@ -59,14 +59,14 @@ def judge(lab: Lab) -> None:
         "apt-get -qq update && apt-get -qq --no-install-recommends install lynis && mkdir -p /root/judge",
         timeout=_SECONDS,
     )
-    version, before = others.lynis(laptop, timeout=_SECONDS)
-    print(f"Lynis {version} before: {before}", flush=True)
+    before = others.lynis(laptop, timeout=_SECONDS)
+    print(f"before: {before}", flush=True)
     enrol(lab)
     nomade(lab, "apply", "-c", COMMUNE, timeout=_SECONDS)
-    _, after = others.lynis(Provisioned(lab, LAPTOP), timeout=_SECONDS)
-    print(f"Lynis {version} after: {after}", flush=True)
+    after = others.lynis(Provisioned(lab, LAPTOP), timeout=_SECONDS)
+    print(f"after: {after}", flush=True)
     today = datetime.datetime.now(tz=datetime.UTC).date().isoformat()
-    page.write_virtual(today, version, before, after)
+    page.write_virtual(today, before, after)
 
 
 def give_package_lists(lab: Lab, laptop: Laptop) -> None:
