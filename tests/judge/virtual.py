@@ -10,14 +10,18 @@ import datetime
 import shlex
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 
 from tests.judge import Laptop, others, page
 from tests.judge.__main__ import COMMUNE, LAPTOP, NEIGHBOUR, PACKAGES, bench, enrol, nomade
 from toolkit import reach
+from toolkit.errors import UnreachableError
 from toolkit.fleet import load
 from toolkit.lab import images
 from toolkit.lab.machines import Lab
+from toolkit.lab.virtual import images as disks
+from toolkit.lab.virtual.machine import ASKED, BOOT_SECONDS
 from toolkit.transport.ssh import SshTransport
 
 _HARDWARE = "{encrypted_root: true, processors: 1}"
@@ -39,6 +43,33 @@ class Provisioned(Laptop):
             raise RuntimeError(f"{self.name}: {shlex.join(argv)}: {done.exit_code}: {done.stderr.decode()[-500:]}")
         return done.stdout.decode(errors="replace")
 
+    def restart(self) -> None:
+        """Switch it off and on, typing its passphrase: AppArmor and /tmp in memory begin with the kernel."""
+        self.run("systemd-run", "--on-active=1", "systemctl", "poweroff")
+        machine, end = self.lab.virtual(self.name), time.monotonic() + BOOT_SECONDS
+        while machine.running() and time.monotonic() < end:
+            time.sleep(1)
+        machine.cut()
+        machine.start(type_passphrase=False)
+        machine.console.expect(ASKED, BOOT_SECONDS)
+        time.sleep(2)
+        machine.console.type(disks.PASSPHRASE)
+        self.wait(BOOT_SECONDS)
+        self.run("systemctl", "is-system-running", "--wait", accepted=(0, 1))
+
+    def wait(self, seconds: float) -> None:
+        """Wait until technicians reach it again. Raises UnreachableError."""
+        end = time.monotonic() + seconds
+        while True:
+            try:
+                self.run("true", timeout=30)
+            except (UnreachableError, RuntimeError):
+                if time.monotonic() > end:
+                    raise
+                time.sleep(5)
+            else:
+                return
+
 
 def main() -> int:
     """Run everything and return the exit code."""
@@ -50,7 +81,7 @@ def main() -> int:
 
 
 def judge(lab: Lab) -> None:
-    """Have Lynis look at the bare laptop, apply, have it look again, write the page."""
+    """Have Lynis look at the bare laptop, apply, restart, have it look again, write the page."""
     laptop = Laptop(lab, LAPTOP)
     give_package_lists(lab, laptop)
     laptop.run(
@@ -63,7 +94,9 @@ def judge(lab: Lab) -> None:
     print(f"before: {before}", flush=True)
     enrol(lab)
     nomade(lab, "apply", "-c", COMMUNE, timeout=_SECONDS)
-    after = others.lynis(Provisioned(lab, LAPTOP), timeout=_SECONDS)
+    provisioned = Provisioned(lab, LAPTOP)
+    provisioned.restart()
+    after = others.lynis(provisioned, timeout=_SECONDS)
     print(f"after: {after}", flush=True)
     today = datetime.datetime.now(tz=datetime.UTC).date().isoformat()
     page.write_virtual(today, before, after)
