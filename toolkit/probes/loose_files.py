@@ -15,10 +15,11 @@ SKIPPED = (
 )  # fmt: skip
 NETWORKS = ("nfs", "nfs4", "cifs", "fuse.sshfs", "autofs")
 _UNOWNED = "! -uid 0 -nouser -o ! -gid 0 -nogroup"  # only numbers other than root's are looked up: that reads two files
-# Only folders are compared with the list, and the rights of a file are asked for once: this probe is many files. More
-# than a report can use is no answer, rather than one without its end.
+# Only folders are compared with the list, and the rights of a file are asked for once: this probe is many files. That
+# is the order of the words, which find keeps with -O0. More than a report can use is no answer, rather than one without
+# its end.
 COMMAND = f"""
-find / -maxdepth 4 -type d \\( {" -o ".join(f"-path '{path}'" for path in SKIPPED)} \\
+find -O0 / -maxdepth 4 -type d \\( {" -o ".join(f"-path '{path}'" for path in SKIPPED)} \\
   -o {" -o ".join(f"-fstype {name}" for name in NETWORKS)} \\) -prune -o ! -type l \\
   \\( -perm /6002 -o {_UNOWNED} \\) \\( \\
     -type d -perm -0002 ! -perm -1000 -printf 'folder %p\\n' , -type f -perm -0002 -printf 'file %p\\n' , \\
